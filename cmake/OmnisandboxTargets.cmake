@@ -1,0 +1,67 @@
+# One static library for each folder of src/, so that the layers show in the link graph.
+#   omnisandbox_library(policy SOURCES a.cc b.cc DEPENDS linux base LIBRARIES idn2 TESTS a_test.cc)
+# makes the target omnisandbox_policy, and the test program omnisandbox_policy_test.
+add_library(omnisandbox_options INTERFACE)
+target_include_directories(omnisandbox_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_compile_features(omnisandbox_options INTERFACE cxx_std_20)
+
+add_library(omnisandbox_private_options INTERFACE)
+target_include_directories(omnisandbox_private_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(omnisandbox_private_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-omit-frame-pointer -fstack-protector-strong)
+if(CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT OMNISANDBOX_SANITIZE)
+  target_compile_definitions(omnisandbox_private_options INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(OMNISANDBOX_SANITIZE)
+  add_compile_options(-fsanitize=${OMNISANDBOX_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${OMNISANDBOX_SANITIZE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports false positives inside libstdc++ and fmt for these at -O2 (GCC bugs 105329, 105651, 107852).
+  target_compile_options(omnisandbox_private_options INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+                         -Wno-stringop-overread -Wno-maybe-uninitialized)
+endif()
+
+find_program(OMNISANDBOX_CCACHE ccache)
+if(OMNISANDBOX_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${OMNISANDBOX_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${OMNISANDBOX_CCACHE})
+endif()
+# Linking wasmtime (120 MB) takes seconds with the default linker and a fraction of one with lld.
+find_program(OMNISANDBOX_LLD NAMES ld.lld ld.lld-14)
+if(OMNISANDBOX_LLD)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    get_filename_component(lld_name ${OMNISANDBOX_LLD} REALPATH)
+    get_filename_component(lld_folder ${lld_name} DIRECTORY)
+    add_link_options(-B${lld_folder} -fuse-ld=lld)
+  else()
+    add_link_options(-fuse-ld=lld)
+  endif()
+endif()
+
+set_property(GLOBAL PROPERTY omnisandbox_libraries "")
+
+function(omnisandbox_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES;TESTS;TEST_LIBRARIES" ${ARGN})
+  set(target omnisandbox_${name})
+  add_library(${target} STATIC ${arg_SOURCES})
+  target_link_libraries(${target} PUBLIC omnisandbox_options PRIVATE $<BUILD_INTERFACE:omnisandbox_private_options>)
+  foreach(dependency IN LISTS arg_DEPENDS)
+    target_link_libraries(${target} PUBLIC omnisandbox_${dependency})
+  endforeach()
+  target_link_libraries(${target} PUBLIC ${arg_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY omnisandbox_libraries ${target})
+  if(OMNISANDBOX_BUILD_TESTS AND arg_TESTS)
+    omnisandbox_test(${name}_test SOURCES ${arg_TESTS} LIBRARIES ${target} ${arg_TEST_LIBRARIES})
+  endif()
+endfunction()
+
+# omnisandbox_test(name SOURCES … LIBRARIES …): a GoogleTest program whose tests ctest lists one by one.
+function(omnisandbox_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  set(target omnisandbox_${name})
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE omnisandbox_private_options ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+endfunction()

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "omnisandbox/audit.h"           // IWYU pragma: export
+#include "omnisandbox/capability.h"      // IWYU pragma: export
+#include "omnisandbox/config.h"          // IWYU pragma: export
+#include "omnisandbox/docker_config.h"   // IWYU pragma: export
+#include "omnisandbox/error.h"           // IWYU pragma: export
+#include "omnisandbox/expected.h"        // IWYU pragma: export
+#include "omnisandbox/host_functions.h"  // IWYU pragma: export
+#include "omnisandbox/policy.h"          // IWYU pragma: export
+#include "omnisandbox/policy_file.h"     // IWYU pragma: export
+#include "omnisandbox/result.h"          // IWYU pragma: export
+#include "omnisandbox/runtime.h"         // IWYU pragma: export
+#include "omnisandbox/version.h"         // IWYU pragma: export

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/error.h"
+
+namespace omnisandbox {
+
+/// How a run ended.
+enum class Status {
+  ok,              ///< exit code 0
+  exited,          ///< ended by itself with another exit code, or by a signal of its own
+  timeout,         ///< the deadline passed
+  memory_limit,    ///< the memory limit was reached
+  fuel_exhausted,  ///< the fuel was used up
+  process_limit,   ///< the process limit was reached
+  trap,            ///< a WebAssembly trap
+  denied,          ///< the policy refused the run itself
+  cancelled,       ///< the caller's stop token
+  failed,          ///< the sandbox failed
+};
+
+/// The contract's names: "ok", "exited", "timeout", "memory_limit", …
+std::string_view to_string(Status status) noexcept;
+
+/// What confined a run: `kind` is "wasm", "process" or "docker"; `layers` lists what really was in force.
+struct SandboxDescription {
+  std::string kind;
+  std::vector<std::string> layers;
+};
+
+/// The outcome of one run. What the guest printed is kept up to `max_output_bytes` each; the byte
+/// counts tell how much there was. (The members are not called `stdout`/`stderr`: those are macros.)
+struct Result {
+  Status status = Status::failed;
+  int exit_code = 0;
+  std::string stdout_data;
+  std::string stderr_data;
+  bool stdout_truncated = false;
+  std::uint64_t stdout_bytes = 0;
+  bool stderr_truncated = false;
+  std::uint64_t stderr_bytes = 0;
+  std::chrono::nanoseconds duration{};
+  std::uint64_t peak_memory_bytes = 0;
+  std::optional<std::uint64_t> fuel_consumed;  ///< set when fuel was metered
+  SandboxDescription sandbox;
+  std::vector<Denial> denials;       ///< of this run, in order; at most `max_reported_denials`
+  std::uint64_t denial_count = 0;    ///< all of them
+  std::optional<Error> error;        ///< set unless status is ok or exited
+  std::string run_id;                ///< the same as in the audit records
+};
+
+/// A Result keeps this many denials; a guest that provokes more only raises the count.
+inline constexpr std::size_t max_reported_denials = 100;
+
+}  // namespace omnisandbox

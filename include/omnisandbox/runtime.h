@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/audit.h"
+#include "omnisandbox/expected.h"
+#include "omnisandbox/host_functions.h"
+#include "omnisandbox/policy.h"
+#include "omnisandbox/result.h"
+
+namespace omnisandbox {
+
+/// Where guests run. `in_process`: in the caller's process, the fastest; a compile or an engine defect is not contained.
+enum class Isolation : std::uint8_t { in_process };
+
+struct RuntimeOptions {
+  Isolation isolation = Isolation::in_process;
+  std::shared_ptr<AuditSink> audit{};
+  std::shared_ptr<CommandRunner> commands{};  ///< none: guests' exec_run answers `unavailable`
+};
+
+/// One run's input. All of it is the guest's own; nothing of the caller's process is inherited.
+struct RunOptions {
+  std::vector<std::string> args{};  ///< without the program's name, which is the module's
+  std::string stdin_data{};
+  std::map<std::string, std::string> environment{};    ///< added to the Config's
+  std::optional<std::chrono::milliseconds> timeout{};  ///< shortens the policy's, never lengthens it
+  std::stop_token stop{};
+};
+
+/// The WebAssembly sandbox: one policy, one engine, any number of modules and runs at once.
+/// Thread rule: every member function may be called from any thread.
+class Runtime {
+ public:
+  static Expected<Runtime> create(Config config, RuntimeOptions options = {});
+  static Expected<Runtime> create(Policy policy, RuntimeOptions options = {});
+  Runtime(Runtime&&) noexcept;
+  Runtime& operator=(Runtime&&) noexcept;
+  ~Runtime();  // runs must have ended
+
+  /// Compiles `module_bytes` (binary or text format) and keeps it under `name`, replacing an older one.
+  /// Errors: `invalid_argument` (not a module, or it imports what is not offered), `too_large`, `memory` (it cannot start within the limit).
+  Expected<void> compile(std::string name, std::span<const std::byte> module_bytes);
+
+  /// Runs a compiled module's `_start` in a fresh instance. `not_found` without such a module. How the guest
+  /// ended (deadline, trap, limits) is in the Result, not in the error.
+  Expected<Result> execute(std::string_view name, RunOptions options = {});
+  Expected<Result> execute(std::string_view name, std::vector<std::string> args, std::string stdin_data = {},
+                           std::stop_token stop = {});
+
+  /// Compiles and runs once; nothing is kept.
+  Expected<Result> run(std::span<const std::byte> module_bytes, RunOptions options = {});
+  Expected<Result> run(std::span<const std::byte> module_bytes, std::vector<std::string> args,
+                       std::string stdin_data = {}, std::stop_token stop = {});
+
+  const Policy& policy() const noexcept;
+
+  class Impl;
+
+ private:
+  explicit Runtime(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace omnisandbox

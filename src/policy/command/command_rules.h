@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "linux/fd.h"
+#include "omnisandbox/config.h"
+#include "omnisandbox/expected.h"
+#include "omnisandbox/policy.h"
+
+namespace omnisandbox::policy {
+
+/// A command that a rule named, resolved to one trusted file when the policy was compiled.
+struct ResolvedCommand {
+  std::string name;       ///< as listed
+  std::string path;       ///< the absolute path it resolved to, links followed
+  linux_::Fd handle;      ///< O_PATH of that file; executed by this handle
+  std::uint64_t device = 0, inode = 0;  ///< identity and change stamps when resolved: an overwritten file is refused
+  std::int64_t modified_ns = 0, changed_ns = 0;
+};
+
+struct CommandAnswer {
+  bool allowed = false;
+  const ResolvedCommand* command = nullptr;  ///< set when allowed, but for "*" rules resolved at the call
+  const CommandRule* options = nullptr;      ///< working folder, environment, limits of the rule that decided
+  std::string_view rule;
+  std::string reason;
+};
+
+/// The compiled `allowed_commands`. A bare name is looked up once in `search_path`; the file and each folder above must be owned by
+/// root or the user and not writable by group or others (sticky or not), and lie under no path that the policy can write.
+class CommandRules {
+ public:
+  static Expected<CommandRules> compile(const Config& config, std::span<const std::string> writable_roots,
+                                        std::vector<PolicyWarning>& warnings);
+
+  CommandAnswer judge(std::string_view command, std::span<const std::string> args) const;
+  /// Inside a container a command matches by the name or path that is written in the rule.
+  CommandAnswer judge_by_name(std::string_view command, std::span<const std::string> args) const;
+
+  /// Every resolved command, for deriving what may be executed inside.
+  const std::vector<std::unique_ptr<ResolvedCommand>>& commands() const noexcept { return commands_; }
+
+  static constexpr std::string_view search_path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+
+ private:
+  std::vector<std::unique_ptr<ResolvedCommand>> commands_;  // unique_ptr: answers point into it
+};
+
+}  // namespace omnisandbox::policy

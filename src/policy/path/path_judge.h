@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "omnisandbox/expected.h"
+#include "policy/path/path_rules.h"
+
+namespace omnisandbox::policy {
+
+/// What will be done with a path. `read` needs fs_read and a rule that opens it for reading, `write` needs fs_write
+/// and a rule that opens it for writing. Listing and looking up are reads.
+enum class PathUse : std::uint8_t { read, write };
+
+struct PathGrant {
+  const PathRoot* root = nullptr;  ///< beneath its handle the path is opened
+  std::string_view rule;
+};
+
+/// The question that PathGate asks; a policy answers it over all of its layers, capability included.
+class PathJudge {
+ public:
+  virtual ~PathJudge() = default;
+  /// `canonical` as PathRules::judge wants it; `asked_as` is what the caller wrote, for the Denial. Does no I/O.
+  virtual tl::expected<PathGrant, Denial> judge_path(std::string_view canonical, PathUse use,
+                                                     std::string_view asked_as) const = 0;
+  /// The host path for a guest's name; empty when no rule has such a name.
+  virtual std::optional<std::string> host_path_of(std::string_view guest_path) const = 0;
+  /// Whether files with more than one name may be written (hard links).
+  virtual bool allows_hard_links() const noexcept = 0;
+};
+
+}  // namespace omnisandbox::policy
