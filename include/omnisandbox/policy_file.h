@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,10 +14,20 @@
 
 namespace omnisandbox {
 
+/// Where something stands in a file: both count from 1, the column in characters.
+struct FilePosition {
+  std::size_t line = 1;
+  std::size_t column = 1;
+  bool operator==(const FilePosition&) const = default;
+};
+
 /// A policy file's content: the Config, and the `docker:` section where there is one.
 struct PolicyFile {
   Config config;
   std::optional<DockerConfig> docker{};
+  /// Where each key and list entry stands: "timeout", "allowed_paths[1]", "allowed_commands[0].args", "docker.mounts[0]".
+  /// The names are those of PolicyWarning::where, so that a front end can point at the line.
+  std::map<std::string, FilePosition, std::less<>> positions{};
 };
 
 /// Reads YAML (JSON is valid YAML), strictly: unknown or duplicate keys, wrong types, bad sizes and durations are
