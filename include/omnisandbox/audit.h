@@ -35,10 +35,12 @@ struct AuditRecord {
   std::uint64_t denial_count = 0;
 };
 
-/// One JSON object without a newline; everything outside printable ASCII that came from outside is escaped.
+/// One JSON object without a newline; everything outside printable ASCII that came from outside is
+/// escaped.
 std::string to_json_line(const AuditRecord& record);
 
-/// Where audit records go. Implementations are safe to call from any thread; a record is written whole or not at all.
+/// Where audit records go. Implementations are safe to call from any thread; a record is written
+/// whole or not at all.
 class AuditSink {
  public:
   virtual ~AuditSink() = default;
@@ -48,8 +50,8 @@ class AuditSink {
 
 /// Appends one JSON line a record (O_APPEND, one write(2) each, mode 0600), and moves the file to
 /// `path.1` when it reaches `rotate_at_bytes`.
-Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(const std::filesystem::path& path,
-                                                           std::uint64_t rotate_at_bytes = 64 * 1024 * 1024);
+Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(
+    const std::filesystem::path& path, std::uint64_t rotate_at_bytes = 64 * 1024 * 1024);
 
 /// Calls `callback` for each record, one at a time.
 std::shared_ptr<AuditSink> make_callback_audit(std::function<void(const AuditRecord&)> callback);

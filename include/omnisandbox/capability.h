@@ -7,8 +7,8 @@
 
 namespace omnisandbox {
 
-/// What a tool may ask for. A capability alone opens nothing: the allow-list that belongs to it must
-/// name the path, host or command as well.
+/// What a tool may ask for. A capability alone opens nothing: the allow-list that belongs to it
+/// must name the path, host or command as well.
 enum class Capability : std::uint8_t { fs_read, fs_write, net_http, exec_run };
 
 inline constexpr std::initializer_list<Capability> all_capabilities = {

@@ -31,8 +31,9 @@ struct DockerConfig {
   std::vector<DockerMount> mounts{};
   bool read_only_rootfs = true;
   bool no_new_privileges = true;
-  std::optional<std::uint64_t> memory_limit{};  ///< bytes; unset: the policy's memory_limit_mb, else 256 MiB
-  std::int64_t cpu_quota = 50'000;              ///< microseconds of CPU in each 100,000 µs
+  std::optional<std::uint64_t>
+      memory_limit{};               ///< bytes; unset: the policy's memory_limit_mb, else 256 MiB
+  std::int64_t cpu_quota = 50'000;  ///< microseconds of CPU in each 100,000 µs
   std::int64_t pids_limit = 64;
   std::map<std::string, std::string> env{};
   std::string user = "65534:65534";

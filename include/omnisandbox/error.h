@@ -34,9 +34,10 @@ std::string_view to_string(ErrorKind kind) noexcept;
 struct Denial {
   Capability capability{};
   std::string resource;  ///< what was asked for, as the caller wrote it
-  std::string rule;      ///< the rule that refused, e.g. `allowed_paths[1] "**/.git" (none)`; empty: no rule allows
-  std::string reason;    ///< one sentence: why
-  std::string remedy;    ///< the policy line that would allow it; empty where nothing can
+  std::string rule;  ///< the rule that refused, e.g. `allowed_paths[1] "**/.git" (none)`; empty: no
+                     ///< rule allows
+  std::string reason;  ///< one sentence: why
+  std::string remedy;  ///< the policy line that would allow it; empty where nothing can
 
   bool operator==(const Denial&) const = default;
 };
@@ -46,12 +47,13 @@ struct Denial {
 struct Error {
   ErrorKind kind = ErrorKind::internal;
   std::string message;
-  std::string resource;           ///< path, host, command or module concerned; may be empty
-  int system_errno = 0;           ///< errno where a system call failed, otherwise 0
+  std::string resource;            ///< path, host, command or module concerned; may be empty
+  int system_errno = 0;            ///< errno where a system call failed, otherwise 0
   std::optional<Denial> denial{};  ///< set exactly when `kind` is `denied` by a policy
 
   static Error from_denial(Denial denial);
-  /// `operation` names the system call or step, e.g. "openat2". Kind follows errno (ENOENT → not_found, …).
+  /// `operation` names the system call or step, e.g. "openat2". Kind follows errno (ENOENT →
+  /// not_found, …).
   static Error from_errno(int error_number, std::string_view operation, std::string_view resource);
 };
 

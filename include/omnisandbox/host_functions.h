@@ -23,7 +23,8 @@ namespace omnisandbox {
 /// Which part of a file. The default is all of it.
 struct ReadRange {
   std::uint64_t offset = 0;
-  std::optional<std::uint64_t> length{};  ///< bytes; unset: to the end. Fewer come back at the end of the file
+  std::optional<std::uint64_t>
+      length{};  ///< bytes; unset: to the end. Fewer come back at the end of the file
 };
 
 enum class FileType : std::uint8_t { regular, directory, symlink, other };
@@ -64,7 +65,8 @@ struct HttpRequest {
   std::string method = "GET";
   std::vector<HttpHeader> headers{};
   std::string body{};
-  /// When set, the body is passed here in pieces instead of being kept. Returning false ends the transfer (error `cancelled`).
+  /// When set, the body is passed here in pieces instead of being kept. Returning false ends the
+  /// transfer (error `cancelled`).
   std::function<bool(std::string_view)> on_body{};
   std::uint32_t max_redirects = 10;
 };
@@ -89,24 +91,29 @@ class CommandRunner {
  public:
   virtual ~CommandRunner() = default;
   virtual Expected<Result> run(const Policy& policy, const CommandRequest& request,
-                               std::chrono::steady_clock::time_point deadline, std::stop_token stop) = 0;
+                               std::chrono::steady_clock::time_point deadline,
+                               std::stop_token stop) = 0;
 };
 
-/// How paths in calls are to be read: as host paths, or as a guest sees them (`guest_path` of the rules).
+/// How paths in calls are to be read: as host paths, or as a guest sees them (`guest_path` of the
+/// rules).
 enum class PathView : std::uint8_t { host, guest };
 
 struct HostFunctionOptions {
-  std::shared_ptr<AuditSink> audit{};         ///< none: no records (an error when the policy has audit_required)
+  std::shared_ptr<AuditSink>
+      audit{};  ///< none: no records (an error when the policy has audit_required)
   std::shared_ptr<CommandRunner> commands{};  ///< none: exec_run answers `unavailable`
   PathView path_view = PathView::host;
-  std::string run_id{};                                             ///< empty: a fresh one
-  std::string sandbox = "call";                                     ///< as named in audit records
-  std::optional<std::chrono::steady_clock::time_point> deadline{};  ///< unset: now + the policy's timeout
-  std::stop_token stop{};                                           ///< ends every call soon after a stop
+  std::string run_id{};          ///< empty: a fresh one
+  std::string sandbox = "call";  ///< as named in audit records
+  std::optional<std::chrono::steady_clock::time_point>
+      deadline{};          ///< unset: now + the policy's timeout
+  std::stop_token stop{};  ///< ends every call soon after a stop
 };
 
-/// The only ways out of a sandbox. One object serves one run: quotas (bytes written, calls, files created) and the
-/// list of denials are its own. Safe to call from several threads. Every call judges, audits, then acts.
+/// The only ways out of a sandbox. One object serves one run: quotas (bytes written, calls, files
+/// created) and the list of denials are its own. Safe to call from several threads. Every call
+/// judges, audits, then acts.
 class HostFunctions {
  public:
   /// Fails with `unavailable` when the policy demands an audit sink and there is none.
@@ -115,18 +122,22 @@ class HostFunctions {
   HostFunctions& operator=(HostFunctions&&) noexcept;
   ~HostFunctions();
 
-  /// The bytes of a regular file. `too_large` beyond max_file_bytes (of the range that was asked for).
+  /// The bytes of a regular file. `too_large` beyond max_file_bytes (of the range that was asked
+  /// for).
   Expected<std::string> fs_read(std::string_view path, ReadRange range = {});
   Expected<FileInfo> fs_stat(std::string_view path);
-  /// Sorted by name; entries that the policy hides (access none) are left out. `limit` beyond 100,000 entries.
+  /// Sorted by name; entries that the policy hides (access none) are left out. `limit` beyond
+  /// 100,000 entries.
   Expected<std::vector<DirectoryEntry>> fs_list(std::string_view path);
 
-  Expected<void> fs_write(std::string_view path, std::string_view content, WriteOptions options = {});
+  Expected<void> fs_write(std::string_view path, std::string_view content,
+                          WriteOptions options = {});
   /// A file, or an empty folder.
   Expected<void> fs_delete(std::string_view path);
   Expected<void> fs_make_directory(std::string_view path);
 
-  /// HTTP/1.1 and HTTP/2. Each redirect is judged as a new request. A status of 400 and above is not an error.
+  /// HTTP/1.1 and HTTP/2. Each redirect is judged as a new request. A status of 400 and above is
+  /// not an error.
   Expected<HttpResponse> http_fetch(const HttpRequest& request);
 
   /// The command's Result; its exit code is not an error.

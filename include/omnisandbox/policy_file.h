@@ -25,13 +25,15 @@ struct FilePosition {
 struct PolicyFile {
   Config config;
   std::optional<DockerConfig> docker{};
-  /// Where each key and list entry stands: "timeout", "allowed_paths[1]", "allowed_commands[0].args", "docker.mounts[0]".
-  /// The names are those of PolicyWarning::where, so that a front end can point at the line.
+  /// Where each key and list entry stands: "timeout", "allowed_paths[1]",
+  /// "allowed_commands[0].args", "docker.mounts[0]". The names are those of PolicyWarning::where,
+  /// so that a front end can point at the line.
   std::map<std::string, FilePosition, std::less<>> positions{};
 };
 
-/// Reads YAML (JSON is valid YAML), strictly: unknown or duplicate keys, wrong types, bad sizes and durations are
-/// errors of kind `invalid_argument` whose message begins "FILE:LINE:COLUMN: ". Nothing is defaulted silently.
+/// Reads YAML (JSON is valid YAML), strictly: unknown or duplicate keys, wrong types, bad sizes and
+/// durations are errors of kind `invalid_argument` whose message begins "FILE:LINE:COLUMN: ".
+/// Nothing is defaulted silently.
 Expected<PolicyFile> load_policy_file(const std::filesystem::path& path);
 /// The same for text in memory; `file_name` stands in messages.
 Expected<PolicyFile> parse_policy_file(std::string_view text, std::string_view file_name);

@@ -28,14 +28,16 @@ enum class Status {
 /// The contract's names: "ok", "exited", "timeout", "memory_limit", …
 std::string_view to_string(Status status) noexcept;
 
-/// What confined a run: `kind` is "wasm", "process" or "docker"; `layers` lists what really was in force.
+/// What confined a run: `kind` is "wasm", "process" or "docker"; `layers` lists what really was in
+/// force.
 struct SandboxDescription {
   std::string kind;
   std::vector<std::string> layers;
 };
 
 /// The outcome of one run. What the guest printed is kept up to `max_output_bytes` each; the byte
-/// counts tell how much there was. (The members are not called `stdout`/`stderr`: those are macros.)
+/// counts tell how much there was. (The members are not called `stdout`/`stderr`: those are
+/// macros.)
 struct Result {
   Status status = Status::failed;
   int exit_code = 0;
@@ -49,10 +51,10 @@ struct Result {
   std::uint64_t peak_memory_bytes = 0;
   std::optional<std::uint64_t> fuel_consumed;  ///< set when fuel was metered
   SandboxDescription sandbox;
-  std::vector<Denial> denials;       ///< of this run, in order; at most `max_reported_denials`
-  std::uint64_t denial_count = 0;    ///< all of them
-  std::optional<Error> error;        ///< set unless status is ok or exited
-  std::string run_id;                ///< the same as in the audit records
+  std::vector<Denial> denials;     ///< of this run, in order; at most `max_reported_denials`
+  std::uint64_t denial_count = 0;  ///< all of them
+  std::optional<Error> error;      ///< set unless status is ok or exited
+  std::string run_id;              ///< the same as in the audit records
 };
 
 /// A Result keeps this many denials; a guest that provokes more only raises the count.

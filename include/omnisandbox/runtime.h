@@ -20,7 +20,8 @@
 
 namespace omnisandbox {
 
-/// Where guests run. `in_process`: in the caller's process, the fastest; a compile or an engine defect is not contained.
+/// Where guests run. `in_process`: in the caller's process, the fastest; a compile or an engine
+/// defect is not contained.
 enum class Isolation : std::uint8_t { in_process };
 
 struct RuntimeOptions {
@@ -33,8 +34,9 @@ struct RuntimeOptions {
 struct RunOptions {
   std::vector<std::string> args{};  ///< without the program's name, which is the module's
   std::string stdin_data{};
-  std::map<std::string, std::string> environment{};    ///< added to the Config's
-  std::optional<std::chrono::milliseconds> timeout{};  ///< shortens the policy's, never lengthens it
+  std::map<std::string, std::string> environment{};  ///< added to the Config's
+  std::optional<std::chrono::milliseconds>
+      timeout{};  ///< shortens the policy's, never lengthens it
   std::stop_token stop{};
 };
 
@@ -48,15 +50,16 @@ class Runtime {
   Runtime& operator=(Runtime&&) noexcept;
   ~Runtime();  // runs must have ended
 
-  /// Compiles `module_bytes` (binary or text format) and keeps it under `name`, replacing an older one.
-  /// Errors: `invalid_argument` (not a module, or it imports what is not offered), `too_large`, `memory` (it cannot start within the limit).
+  /// Compiles `module_bytes` (binary or text format) and keeps it under `name`, replacing an older
+  /// one. Errors: `invalid_argument` (not a module, or it imports what is not offered),
+  /// `too_large`, `memory` (it cannot start within the limit).
   Expected<void> compile(std::string name, std::span<const std::byte> module_bytes);
 
-  /// Runs a compiled module's `_start` in a fresh instance. `not_found` without such a module. How the guest
-  /// ended (deadline, trap, limits) is in the Result, not in the error.
+  /// Runs a compiled module's `_start` in a fresh instance. `not_found` without such a module. How
+  /// the guest ended (deadline, trap, limits) is in the Result, not in the error.
   Expected<Result> execute(std::string_view name, RunOptions options = {});
-  Expected<Result> execute(std::string_view name, std::vector<std::string> args, std::string stdin_data = {},
-                           std::stop_token stop = {});
+  Expected<Result> execute(std::string_view name, std::vector<std::string> args,
+                           std::string stdin_data = {}, std::stop_token stop = {});
 
   /// Compiles and runs once; nothing is kept.
   Expected<Result> run(std::span<const std::byte> module_bytes, RunOptions options = {});

@@ -39,9 +39,8 @@ constexpr Names<Capability, 4> capability_names = {{{Capability::fs_read, "fs_re
                                                     {Capability::net_http, "net_http"},
                                                     {Capability::exec_run, "exec_run"}}};
 
-constexpr Names<NetworkMode, 3> network_mode_names = {{{NetworkMode::none, "none"},
-                                                       {NetworkMode::bridge, "bridge"},
-                                                       {NetworkMode::host, "host"}}};
+constexpr Names<NetworkMode, 3> network_mode_names = {
+    {{NetworkMode::none, "none"}, {NetworkMode::bridge, "bridge"}, {NetworkMode::host, "host"}}};
 
 constexpr Names<ErrorKind, 15> error_kind_names = {{
     {ErrorKind::timeout, "timeout"},

@@ -12,11 +12,11 @@ namespace {
 // Characters that change how a terminal or a reader shows the text around them.
 bool is_deceptive(std::uint32_t code_point) {
   return code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F) ||  // C0, DEL, C1
-         (code_point >= 0x200B && code_point <= 0x200F) ||                   // zero width, direction marks
-         (code_point >= 0x2028 && code_point <= 0x202E) ||                   // separators, overrides
-         (code_point >= 0x2060 && code_point <= 0x206F) ||                   // invisible, isolates
+         (code_point >= 0x200B && code_point <= 0x200F) ||  // zero width, direction marks
+         (code_point >= 0x2028 && code_point <= 0x202E) ||  // separators, overrides
+         (code_point >= 0x2060 && code_point <= 0x206F) ||  // invisible, isolates
          code_point == 0xFEFF || (code_point >= 0xFFF9 && code_point <= 0xFFFB) ||
-         (code_point >= 0xE0000 && code_point <= 0xE0FFF);                   // tags
+         (code_point >= 0xE0000 && code_point <= 0xE0FFF);  // tags
 }
 
 std::string escaped(std::uint32_t code_point) {

@@ -10,14 +10,17 @@
 
 namespace omnisandbox::base {
 
-/// `text` made safe for one line of a message, a log or a terminal: control characters, DEL, bytes that are not
-/// UTF-8 and bidirectional overrides become \n, \xNN or \u{NNNN}; longer than `max_bytes`, the middle is replaced by "…".
+/// `text` made safe for one line of a message, a log or a terminal: control characters, DEL, bytes
+/// that are not UTF-8 and bidirectional overrides become \n, \xNN or \u{NNNN}; longer than
+/// `max_bytes`, the middle is replaced by "…".
 std::string printable(std::string_view text, std::size_t max_bytes = 512);
 
-/// An Error whose message is formatted from constants and from arguments that are already printable.
+/// An Error whose message is formatted from constants and from arguments that are already
+/// printable.
 template <class... Args>
 Error make_error(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
-  return Error{.kind = kind, .message = fmt::format(format, std::forward<Args>(args)...), .resource = {}};
+  return Error{
+      .kind = kind, .message = fmt::format(format, std::forward<Args>(args)...), .resource = {}};
 }
 
 }  // namespace omnisandbox::base

@@ -20,7 +20,10 @@ TEST(Printable, KeepsTextAndEscapesWhatDeceives) {
   EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
   EXPECT_EQ(printable("\x7f"), "\\x7f");
   EXPECT_EQ(printable("\xc2\x9b"), "\\u{9b}") << "C1 control sequence introducer";
-  EXPECT_EQ(printable("a\xe2\x80\xae" "b"), "a\\u{202e}b") << "right-to-left override";
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a\\u{202e}b")
+      << "right-to-left override";
   EXPECT_EQ(printable("\xff\xc0\xaf"), "\\xff\\xc0\\xaf");
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "a surrogate is not UTF-8";
 }
@@ -63,7 +66,10 @@ TEST(Errors, TryReturnsEarly) {
     }
     return number / 2;
   };
-  const auto quarter = [&](int number) -> Expected<int> { return TRY(half(TRY(half(number)))); };
+  const auto quarter = [&](int number) -> Expected<int> {
+    const int halved = TRY(half(number));
+    return TRY(half(halved));
+  };
   EXPECT_EQ(quarter(12).value(), 3);
   EXPECT_EQ(quarter(6).error().message, "3 is odd");
 }

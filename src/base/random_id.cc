@@ -21,7 +21,8 @@ std::uint64_t random_word() {
 }  // namespace
 
 std::string random_id() {
-  // One system call a thread, then a full-period sequence (SplitMix64): ids name runs, they keep no secret.
+  // One system call a thread, then a full-period sequence (SplitMix64): ids name runs, they keep no
+  // secret.
   thread_local std::uint64_t state = random_word();
   state += 0x9E3779B97F4A7C15u;
   std::uint64_t mixed = state;

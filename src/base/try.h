@@ -17,11 +17,11 @@ decltype(auto) take_value(Result&& result) {
 }  // namespace omnisandbox::base
 
 /// The value of an Expected, or a return of its error from the enclosing function.
-#define TRY(...)                                                    \
-  __extension__({                                                   \
-    auto&& try_result = (__VA_ARGS__);                              \
-    if (!try_result.has_value()) {                                  \
-      return ::tl::unexpected(std::move(try_result).error());       \
-    }                                                               \
-    ::omnisandbox::base::take_value(std::move(try_result));         \
+#define TRY(...)                                              \
+  __extension__({                                             \
+    auto&& try_result = (__VA_ARGS__);                        \
+    if (!try_result.has_value()) {                            \
+      return ::tl::unexpected(std::move(try_result).error()); \
+    }                                                         \
+    ::omnisandbox::base::take_value(std::move(try_result));   \
   })

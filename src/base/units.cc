@@ -9,7 +9,10 @@
 namespace omnisandbox::base {
 namespace {
 
-// Digits with at most one point, exactly: value = digits / 10^decimals. No sign, no exponent, no float rounding.
+__extension__ using Wide = unsigned __int128;
+
+// Digits with at most one point, exactly: value = digits / 10^decimals. No sign, no exponent, no
+// float rounding.
 struct Decimal {
   std::uint64_t digits = 0;
   unsigned decimals = 0;
@@ -46,13 +49,13 @@ std::optional<Decimal> take_decimal(std::string_view& text) {
 
 // value × factor in whole units; `remainder` tells whether something was left over.
 std::optional<std::uint64_t> scale(const Decimal& value, std::uint64_t factor, bool& remainder) {
-  unsigned __int128 divisor = 1;
+  Wide divisor = 1;
   for (unsigned index = 0; index < value.decimals; ++index) {
     divisor *= 10;
   }
-  const unsigned __int128 product = static_cast<unsigned __int128>(value.digits) * factor;
+  const Wide product = static_cast<Wide>(value.digits) * factor;
   remainder = product % divisor != 0;
-  const unsigned __int128 whole = product / divisor;
+  const Wide whole = product / divisor;
   if (whole > std::numeric_limits<std::uint64_t>::max()) {
     return std::nullopt;
   }
@@ -61,7 +64,8 @@ std::optional<std::uint64_t> scale(const Decimal& value, std::uint64_t factor, b
 
 template <std::size_t count>
 std::optional<std::uint64_t> take_unit(
-    std::string_view& text, const std::array<std::pair<std::string_view, std::uint64_t>, count>& units) {
+    std::string_view& text,
+    const std::array<std::pair<std::string_view, std::uint64_t>, count>& units) {
   std::size_t length = 0;
   while (length < text.size() && !(text[length] >= '0' && text[length] <= '9')) {
     ++length;
@@ -153,7 +157,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
       return std::nullopt;
     }
     std::uint64_t factor = 1'000'000'000;
-    const bool bare = text.empty() && total == 0 && previous_factor == std::numeric_limits<std::uint64_t>::max();
+    const bool bare =
+        text.empty() && total == 0 && previous_factor == std::numeric_limits<std::uint64_t>::max();
     if (!bare) {
       const auto unit = take_unit(text, duration_units);
       // Units in falling order, so that "1m30s" means one thing only.
@@ -170,7 +175,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     }
     total += *part + (remainder ? 1 : 0);
   }
-  const std::uint64_t milliseconds = total / nanoseconds_in_millisecond + (total % nanoseconds_in_millisecond != 0);
+  const std::uint64_t milliseconds =
+      total / nanoseconds_in_millisecond + (total % nanoseconds_in_millisecond != 0);
   return std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds));
 }
 

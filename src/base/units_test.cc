@@ -19,9 +19,30 @@ TEST(ByteSize, ReadsWhatPeopleWrite) {
 }
 
 TEST(ByteSize, RefusesTheRest) {
-  for (const char* text : {"", " ", "MiB", "-1", "+1", "1e3", "0x10", "1.5", "1.0001KiB", ".5MB", "1.MB", "16 ",
-                           " 16", "16  MiB", "16mib", "16M", "nan", "inf", "18446744073709551616", "1 MiB 2",
-                           "99999999999TiB", "1,5MB", "1..5MB", "1.0000000000MB"}) {
+  for (const char* text : {"",
+                           " ",
+                           "MiB",
+                           "-1",
+                           "+1",
+                           "1e3",
+                           "0x10",
+                           "1.5",
+                           "1.0001KiB",
+                           ".5MB",
+                           "1.MB",
+                           "16 ",
+                           " 16",
+                           "16  MiB",
+                           "16mib",
+                           "16M",
+                           "nan",
+                           "inf",
+                           "18446744073709551616",
+                           "1 MiB 2",
+                           "99999999999TiB",
+                           "1,5MB",
+                           "1..5MB",
+                           "1.0000000000MB"}) {
     EXPECT_EQ(parse_byte_size(text), std::nullopt) << text;
   }
 }
@@ -35,13 +56,15 @@ TEST(Duration, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_duration("1m30s"), milliseconds(90'000));
   EXPECT_EQ(parse_duration("2h"), milliseconds(7'200'000));
   EXPECT_EQ(parse_duration("0s"), milliseconds(0));
-  EXPECT_EQ(parse_duration("10us"), milliseconds(1)) << "rounded up: a limit is never zero by rounding";
+  EXPECT_EQ(parse_duration("10us"), milliseconds(1))
+      << "rounded up: a limit is never zero by rounding";
   EXPECT_EQ(parse_duration("1001us"), milliseconds(2));
 }
 
 TEST(Duration, RefusesTheRest) {
-  for (const char* text : {"", " ", "s", "-1s", "+1s", "30 s", "30S", "1d", "30s1m", "30s30s", "1m30", "30.s", "nan",
-                           "inf", "1e3s", "99999999999999999h", "584555h99999999999s"}) {
+  for (const char* text :
+       {"", " ", "s", "-1s", "+1s", "30 s", "30S", "1d", "30s1m", "30s30s", "1m30", "30.s", "nan",
+        "inf", "1e3s", "99999999999999999h", "584555h99999999999s"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
   }
 }

@@ -8,7 +8,8 @@ namespace omnisandbox {
 
 class HostFunctions::Impl {
  public:
-  explicit Impl(std::unique_ptr<host_functions::RunContext> run_context) : context(std::move(run_context)) {}
+  explicit Impl(std::unique_ptr<host_functions::RunContext> run_context)
+      : context(std::move(run_context)) {}
   std::unique_ptr<host_functions::RunContext> context;
 };
 

@@ -18,8 +18,9 @@
 
 namespace omnisandbox::host_functions {
 
-/// What one run shares between its host functions and its WASI: the policy, the quotas, the deadline, the audit and
-/// the list of denials. Safe from several threads. Every decision passes through `granted` or `refused` exactly once.
+/// What one run shares between its host functions and its WASI: the policy, the quotas, the
+/// deadline, the audit and the list of denials. Safe from several threads. Every decision passes
+/// through `granted` or `refused` exactly once.
 class RunContext {
  public:
   /// `unavailable` when the policy has audit_required and there is no sink.
@@ -43,15 +44,19 @@ class RunContext {
   Expected<void> charge_write(std::uint64_t bytes);
   Expected<void> charge_file_created();
 
-  /// Records a granted decision. An error (only under audit_required, when the record could not be written) must be passed on: the call is then refused.
-  Expected<void> granted(Capability capability, std::string_view operation, std::string_view resource, std::string_view rule);
+  /// Records a granted decision. An error (only under audit_required, when the record could not be
+  /// written) must be passed on: the call is then refused.
+  Expected<void> granted(Capability capability, std::string_view operation,
+                         std::string_view resource, std::string_view rule);
   /// Records a denial and makes the Error to return.
   Error refused(std::string_view operation, Denial denial);
   /// `error` as it is; recorded first when it is a denial. For errors that come from PathGate.
   Error pass_on(std::string_view operation, Error error);
 
   std::vector<Denial> denials() const;
-  std::uint64_t denial_count() const noexcept { return denial_count_.load(std::memory_order_relaxed); }
+  std::uint64_t denial_count() const noexcept {
+    return denial_count_.load(std::memory_order_relaxed);
+  }
 
  private:
   RunContext(Policy policy, HostFunctionOptions options);

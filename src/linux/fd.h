@@ -4,7 +4,8 @@
 
 namespace omnisandbox::linux_ {
 
-/// The one owner of a file descriptor. Closed on destruction; EINTR of close is never retried (close(2)).
+/// The one owner of a file descriptor. Closed on destruction; EINTR of close is never retried
+/// (close(2)).
 class Fd {
  public:
   constexpr Fd() noexcept = default;

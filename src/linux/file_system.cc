@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/try.h"
 #include "linux/retry.h"
 
 namespace omnisandbox::linux_ {
@@ -20,7 +21,8 @@ Error failed(std::string_view operation, std::string_view resource) {
 
 std::string descriptor_name(const Fd& file) { return fmt::format("descriptor {}", file.get()); }
 
-// A NUL-terminated copy on the stack for the usual short path; the kernel's own bound holds for the rest.
+// A NUL-terminated copy on the stack for the usual short path; the kernel's own bound holds for the
+// rest.
 class PathText {
  public:
   static constexpr std::size_t inline_bytes = 256;
@@ -46,7 +48,8 @@ bool has_nul(std::string_view path) { return path.find('\0') != std::string_view
 
 Error nul_in_path(std::string_view operation, std::string_view path) {
   return Error{.kind = ErrorKind::invalid_argument,
-               .message = fmt::format("{} {}: a path cannot contain a NUL byte", operation, base::printable(path)),
+               .message = fmt::format("{} {}: a path cannot contain a NUL byte", operation,
+                                      base::printable(path)),
                .resource = std::string(path),
                .system_errno = EINVAL};
 }
@@ -63,8 +66,8 @@ Expected<Fd> open_at2(int directory, std::string_view path, std::uint64_t flags,
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
   how.resolve = resolve;
-  const long descriptor =
-      retry_interrupted([&] { return ::syscall(SYS_openat2, directory, text.get(), &how, sizeof how); });
+  const long descriptor = retry_interrupted(
+      [&] { return ::syscall(SYS_openat2, directory, text.get(), &how, sizeof how); });
   if (descriptor < 0) {
     return failed("openat2", path);
   }
@@ -96,7 +99,8 @@ Expected<std::string> read_link_at(const Fd& directory, std::string_view name) {
   }
   // The kernel bounds a link's target by PATH_MAX; one byte more shows a cut.
   std::array<char, 4097> target;
-  const ssize_t length = ::readlinkat(directory.get(), PathText(name).get(), target.data(), target.size());
+  const ssize_t length =
+      ::readlinkat(directory.get(), PathText(name).get(), target.data(), target.size());
   if (length < 0) {
     return failed("readlinkat", name);
   }
@@ -110,8 +114,8 @@ Expected<std::string> read_link_at(const Fd& directory, std::string_view name) {
 Expected<std::size_t> read_full(const Fd& file, std::span<std::byte> buffer) {
   std::size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t count =
-        retry_interrupted([&] { return ::read(file.get(), buffer.data() + done, buffer.size() - done); });
+    const ssize_t count = retry_interrupted(
+        [&] { return ::read(file.get(), buffer.data() + done, buffer.size() - done); });
     if (count < 0) {
       return failed("read", descriptor_name(file));
     }
@@ -123,11 +127,13 @@ Expected<std::size_t> read_full(const Fd& file, std::span<std::byte> buffer) {
   return done;
 }
 
-Expected<std::size_t> read_full_at(const Fd& file, std::span<std::byte> buffer, std::uint64_t offset) {
+Expected<std::size_t> read_full_at(const Fd& file, std::span<std::byte> buffer,
+                                   std::uint64_t offset) {
   std::size_t done = 0;
   while (done < buffer.size()) {
     const ssize_t count = retry_interrupted([&] {
-      return ::pread(file.get(), buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+      return ::pread(file.get(), buffer.data() + done, buffer.size() - done,
+                     static_cast<off_t>(offset + done));
     });
     if (count < 0) {
       return failed("pread", descriptor_name(file));
@@ -142,7 +148,8 @@ Expected<std::size_t> read_full_at(const Fd& file, std::span<std::byte> buffer, 
 
 Expected<void> write_full(const Fd& file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = retry_interrupted([&] { return ::write(file.get(), bytes.data(), bytes.size()); });
+    const ssize_t count =
+        retry_interrupted([&] { return ::write(file.get(), bytes.data(), bytes.size()); });
     if (count < 0) {
       return failed("write", descriptor_name(file));
     }
@@ -156,8 +163,10 @@ Expected<void> write_full(const Fd& file, std::span<const std::byte> bytes) {
   return {};
 }
 
-Expected<std::vector<RawDirectoryEntry>> list_directory(const Fd& directory, std::size_t max_entries) {
-  // A second open description: the caller's directory position stays where it is, and several may list at once.
+Expected<std::vector<RawDirectoryEntry>> list_directory(const Fd& directory,
+                                                        std::size_t max_entries) {
+  // A second open description: the caller's directory position stays where it is, and several may
+  // list at once.
   Fd own = TRY(open_at2(directory.get(), ".", O_RDONLY | O_DIRECTORY, 0, resolve_exactly));
   DIR* stream = ::fdopendir(own.get());
   if (stream == nullptr) {

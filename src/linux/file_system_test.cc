@@ -15,7 +15,8 @@ namespace {
 class FileSystem : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "omnisandbox-linux-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "omnisandbox-linux-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
     std::ofstream(folder_ / "file") << "content";
     std::filesystem::create_directory(folder_ / "inner");
@@ -37,13 +38,23 @@ TEST_F(FileSystem, OpensExactlyWhatIsWritten) {
   EXPECT_EQ(read_full(*file, buffer).value(), 7u);
   EXPECT_EQ(::fcntl(file->get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 
-  EXPECT_EQ(open_at2(directory_.get(), "link", O_RDONLY, 0, resolve_exactly).error().system_errno, ELOOP);
-  EXPECT_EQ(open_at2(directory_.get(), "outside", O_RDONLY, 0, resolve_exactly).error().system_errno, ELOOP);
-  EXPECT_EQ(open_at2(directory_.get(), "../x", O_RDONLY, 0, resolve_exactly).error().system_errno, EXDEV);
-  EXPECT_EQ(open_at2(directory_.get(), "/etc/passwd", O_RDONLY, 0, resolve_exactly).error().system_errno, EXDEV);
-  EXPECT_EQ(open_at2(directory_.get(), std::string_view("fi\0le", 5), O_RDONLY, 0, resolve_exactly).error().kind,
+  EXPECT_EQ(open_at2(directory_.get(), "link", O_RDONLY, 0, resolve_exactly).error().system_errno,
+            ELOOP);
+  EXPECT_EQ(
+      open_at2(directory_.get(), "outside", O_RDONLY, 0, resolve_exactly).error().system_errno,
+      ELOOP);
+  EXPECT_EQ(open_at2(directory_.get(), "../x", O_RDONLY, 0, resolve_exactly).error().system_errno,
+            EXDEV);
+  EXPECT_EQ(
+      open_at2(directory_.get(), "/etc/passwd", O_RDONLY, 0, resolve_exactly).error().system_errno,
+      EXDEV);
+  EXPECT_EQ(open_at2(directory_.get(), std::string_view("fi\0le", 5), O_RDONLY, 0, resolve_exactly)
+                .error()
+                .kind,
             ErrorKind::invalid_argument);
-  EXPECT_EQ(open_at2(directory_.get(), std::string(300, 'a'), O_RDONLY, 0, resolve_exactly).error().system_errno,
+  EXPECT_EQ(open_at2(directory_.get(), std::string(300, 'a'), O_RDONLY, 0, resolve_exactly)
+                .error()
+                .system_errno,
             ENAMETOOLONG);
 }
 
@@ -59,7 +70,8 @@ TEST_F(FileSystem, ListsUpToTheLimit) {
   ASSERT_TRUE(entries) << entries.error().message;
   EXPECT_EQ(entries->size(), 4u);
   EXPECT_EQ(list_directory(directory_, 3).error().kind, ErrorKind::limit);
-  EXPECT_EQ(list_directory(directory_, 4).value().size(), 4u) << "a second listing starts at the beginning";
+  EXPECT_EQ(list_directory(directory_, 4).value().size(), 4u)
+      << "a second listing starts at the beginning";
 }
 
 TEST_F(FileSystem, WritesAllAndReadsAtOffsets) {
@@ -70,7 +82,9 @@ TEST_F(FileSystem, WritesAllAndReadsAtOffsets) {
   std::array<std::byte, 64> buffer;
   EXPECT_EQ(read_full_at(*file, buffer, 99'990).value(), 10u);
   EXPECT_EQ(read_full_at(*file, buffer, 200'000).value(), 0u);
-  EXPECT_EQ(open_at2(directory_.get(), "new", O_RDWR | O_CREAT | O_EXCL, 0600, resolve_exactly).error().kind,
+  EXPECT_EQ(open_at2(directory_.get(), "new", O_RDWR | O_CREAT | O_EXCL, 0600, resolve_exactly)
+                .error()
+                .kind,
             ErrorKind::already_exists);
 }
 
@@ -78,7 +92,8 @@ TEST(FdOwnership, ClosesOnceAndMoves) {
   Fd first(::dup(0));
   const int number = first.get();
   Fd second = std::move(first);
-  EXPECT_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move): the moved-from state is what is tested
+  EXPECT_FALSE(
+      first.is_open());  // NOLINT(bugprone-use-after-move): the moved-from state is what is tested
   EXPECT_EQ(second.get(), number);
   second.reset();
   EXPECT_EQ(::fcntl(number, F_GETFD), -1);

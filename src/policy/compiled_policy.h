@@ -16,9 +16,11 @@
 
 namespace omnisandbox::policy {
 
-/// Effective limits: each within its ceiling (`limits.h`), and for a narrowed policy the smaller of both.
+/// Effective limits: each within its ceiling (`limits.h`), and for a narrowed policy the smaller of
+/// both.
 struct Limits {
-  std::optional<std::uint64_t> memory_limit_bytes;  ///< set only where the user chose one; see `memory_limit`
+  std::optional<std::uint64_t>
+      memory_limit_bytes;  ///< set only where the user chose one; see `memory_limit`
   std::chrono::milliseconds timeout{};
   std::optional<std::chrono::milliseconds> cpu_time;
   std::optional<std::uint64_t> fuel;
@@ -38,10 +40,12 @@ struct Limits {
   }
 };
 
-/// What `Policy` holds. Layers: a narrowed policy keeps its base, and every question is asked of each layer; all must agree.
+/// What `Policy` holds. Layers: a narrowed policy keeps its base, and every question is asked of
+/// each layer; all must agree.
 class CompiledPolicy final : public PathJudge {
  public:
-  static Expected<std::shared_ptr<const CompiledPolicy>> compile(Config config, std::shared_ptr<const CompiledPolicy> base);
+  static Expected<std::shared_ptr<const CompiledPolicy>> compile(
+      Config config, std::shared_ptr<const CompiledPolicy> base);
 
   bool has(Capability capability) const noexcept;
   /// The Denial for a capability that is not granted, where it is not.
@@ -66,20 +70,32 @@ class CompiledPolicy final : public PathJudge {
     const CommandRule* options = nullptr;
     std::string_view rule;
   };
-  tl::expected<CommandGrant, Denial> judge_command(std::string_view command, std::span<const std::string> args) const;
+  tl::expected<CommandGrant, Denial> judge_command(std::string_view command,
+                                                   std::span<const std::string> args) const;
 
   struct HttpGrant {
-    std::vector<HostAnswer> layers;  ///< one an answer of each layer, innermost first; judge_address needs them
+    std::vector<HostAnswer>
+        layers;  ///< one an answer of each layer, innermost first; judge_address needs them
     std::string_view rule;
   };
-  tl::expected<HttpGrant, Denial> judge_request(const CanonicalTarget& target, std::string_view method,
+  tl::expected<HttpGrant, Denial> judge_request(const CanonicalTarget& target,
+                                                std::string_view method,
                                                 std::string_view asked_as) const;
   /// When the socket is opened: may `target` be reached at `address`?
   tl::expected<void, Denial> judge_address(const CanonicalTarget& target, const HttpGrant& grant,
-                                           const IpAddress& address, std::string_view asked_as) const;
+                                           const IpAddress& address,
+                                           std::string_view asked_as) const;
 
  private:
+  CompiledPolicy() = default;
+  static constexpr unsigned bit(Capability capability) {
+    return 1u << static_cast<unsigned>(capability);
+  }
+  static Denial host_denial(const CanonicalTarget& target, HostAnswer answer,
+                            std::string_view asked_as);
+
   Config config_;
+  unsigned capabilities_ = 0;                   // bits of this layer's own capabilities
   std::shared_ptr<const CompiledPolicy> base_;  // shared: the base may serve many narrower policies
   Limits limits_;
   PathRules paths_;

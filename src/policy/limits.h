@@ -3,13 +3,17 @@
 #include <chrono>
 #include <cstdint>
 
-/// Hard ceilings and fixed bounds, each with its unit and its reason. A Config beyond a ceiling is an error, not a cut.
+/// Hard ceilings and fixed bounds, each with its unit and its reason. A Config beyond a ceiling is
+/// an error, not a cut.
 namespace omnisandbox::policy {
 
 inline constexpr std::uint64_t mebibyte = 1024 * 1024;
 
-// wasm32 addresses 4 GiB; commands and containers seldom need more, and a typing error should not take the machine.
+// wasm32 addresses 4 GiB; commands and containers seldom need more, and a typing error should not
+// take the machine.
 inline constexpr std::uint64_t max_memory_limit_mb = 64 * 1024;
+// The engine counts fuel in a signed 64-bit number.
+inline constexpr std::uint64_t max_fuel = INT64_MAX;
 inline constexpr std::chrono::milliseconds max_timeout = std::chrono::hours(24);
 // Output, files and responses are kept in memory while they are handled.
 inline constexpr std::uint64_t max_buffer_bytes = 1024 * mebibyte;

@@ -1,0 +1,183 @@
+#include "omnisandbox/audit.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+namespace omnisandbox {
+namespace {
+
+class Audit : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "omnisandbox-audit-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    file_ = folder_ / "audit.jsonl";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  static AuditRecord decision(std::string resource) {
+    AuditRecord record;
+    record.event = AuditRecord::Event::decision;
+    record.time =
+        std::chrono::system_clock::time_point(std::chrono::microseconds(1'700'000'000'123'456));
+    record.run_id = "r1";
+    record.sandbox = "wasm";
+    record.capability = Capability::fs_read;
+    record.operation = "fs_read";
+    record.resource = std::move(resource);
+    record.reason = "no rule covers it";
+    return record;
+  }
+
+  static std::vector<nlohmann::json> lines(const std::filesystem::path& path) {
+    std::vector<nlohmann::json> result;
+    std::ifstream stream(path);
+    for (std::string line; std::getline(stream, line);) {
+      result.push_back(nlohmann::json::parse(line));
+    }
+    return result;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path file_;
+};
+
+TEST_F(Audit, WritesOneJsonObjectALine) {
+  auto sink = open_json_lines_audit(file_);
+  ASSERT_TRUE(sink) << sink.error().message;
+  ASSERT_TRUE((*sink)->write(decision("/etc/shadow")));
+  AuditRecord outcome;
+  outcome.event = AuditRecord::Event::outcome;
+  outcome.status = Status::timeout;
+  outcome.exit_code = 124;
+  outcome.duration = std::chrono::microseconds(1'500);
+  ASSERT_TRUE((*sink)->write(outcome));
+
+  const auto records = lines(file_);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["time"], "2023-11-14T22:13:20.123456Z");
+  EXPECT_EQ(records[0]["event"], "decision");
+  EXPECT_EQ(records[0]["capability"], "fs_read");
+  EXPECT_EQ(records[0]["answer"], "denial");
+  EXPECT_EQ(records[0]["resource"], "/etc/shadow");
+  EXPECT_EQ(records[1]["event"], "outcome");
+  EXPECT_EQ(records[1]["status"], "timeout");
+  EXPECT_EQ(records[1]["duration_ms"], 1.5);
+  struct stat status {};
+  ASSERT_EQ(::stat(file_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777u, 0600u);
+}
+
+TEST_F(Audit, NothingFromOutsideCanBreakALine) {
+  auto sink = open_json_lines_audit(file_);
+  ASSERT_TRUE(sink);
+  const std::string hostile =
+      "/a\n{\"event\":\"decision\",\"answer\":\"grant\"}\r\x1b[2J\xff\xe2\x80\xae\"\\";
+  ASSERT_TRUE((*sink)->write(decision(hostile)));
+  ASSERT_TRUE((*sink)->write(decision(std::string(1 << 20, 'x'))));
+  const auto records = lines(file_);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["answer"], "denial");
+  std::ifstream stream(file_);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  EXPECT_EQ(text.find_first_not_of("\n", text.find_first_of("\x1b\r")), std::string::npos);
+  EXPECT_LT(text.size(), 20'000u) << "a huge resource is shortened";
+  for (const char character : text) {
+    EXPECT_TRUE(character == '\n' || (character >= 0x20 && character < 0x7f));
+  }
+}
+
+TEST_F(Audit, KeepsRecordsWholeAcrossThreadsAndRotation) {
+  constexpr int threads = 8;
+  constexpr int each = 200;
+  const std::uint64_t rotate_at = 1 << 20;
+  // Two sinks on one file stand for two processes.
+  auto first = open_json_lines_audit(file_, rotate_at);
+  auto second = open_json_lines_audit(file_, rotate_at);
+  ASSERT_TRUE(first && second);
+  {
+    std::vector<std::jthread> workers;
+    for (int worker = 0; worker < threads; ++worker) {
+      workers.emplace_back([&, worker] {
+        auto& sink = worker % 2 == 0 ? *first : *second;
+        for (int index = 0; index < each; ++index) {
+          ASSERT_TRUE(
+              sink->write(decision("/w" + std::to_string(worker) + "/" + std::to_string(index))));
+        }
+      });
+    }
+  }
+  std::set<std::string> seen;
+  for (const auto& record : lines(file_)) {
+    seen.insert(record["resource"]);
+  }
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(threads * each));
+}
+
+TEST_F(Audit, RotatesAtItsSize) {
+  auto sink = open_json_lines_audit(file_, 2'000);
+  ASSERT_TRUE(sink);
+  for (int index = 0; index < 30; ++index) {
+    ASSERT_TRUE((*sink)->write(decision("/r" + std::to_string(index))));
+  }
+  EXPECT_LE(std::filesystem::file_size(file_), 2'000u);
+  EXPECT_LE(std::filesystem::file_size(folder_ / "audit.jsonl.1"), 2'000u);
+  EXPECT_EQ(lines(file_).back()["resource"], "/r29");
+}
+
+TEST_F(Audit, AFailedWriteLeavesNoPartOfARecord) {
+  // A file-size limit stands for a full disk; in a child, as it is a property of the process.
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto sink = open_json_lines_audit(file_);
+    if (!sink || !(*sink)->write(decision("/first"))) {
+      ::_exit(1);
+    }
+    ::signal(SIGXFSZ, SIG_IGN);
+    const auto size = std::filesystem::file_size(file_);
+    const rlimit limit{size + 40, size + 40};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const auto second = (*sink)->write(decision("/second"));
+    ::_exit(second || second.error().system_errno != EFBIG ? 2 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  const auto records = lines(file_);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]["resource"], "/first");
+}
+
+TEST_F(Audit, RefusesWhatIsNoFile) {
+  const auto fifo = folder_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_FALSE(open_json_lines_audit(fifo));
+  EXPECT_FALSE(open_json_lines_audit(folder_));
+  EXPECT_FALSE(open_json_lines_audit(folder_ / "absent" / "audit.jsonl"));
+  EXPECT_FALSE(open_json_lines_audit("/dev/null"));
+}
+
+TEST_F(Audit, CallbackSeesEachRecord) {
+  std::vector<std::string> seen;
+  const auto sink =
+      make_callback_audit([&](const AuditRecord& record) { seen.push_back(record.resource); });
+  ASSERT_TRUE(sink->write(decision("/a")));
+  ASSERT_TRUE(sink->write(decision("/b")));
+  EXPECT_EQ(seen, (std::vector<std::string>{"/a", "/b"}));
+}
+
+}  // namespace
+}  // namespace omnisandbox

@@ -1,0 +1,135 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "linux/file_system.h"
+#include "linux/retry.h"
+#include "omnisandbox/audit.h"
+
+namespace omnisandbox {
+namespace {
+
+// Appends with O_APPEND and an exclusive flock(2) on the file around each record: several processes
+// may share one file, a record is never mixed with another, and rotation is seen by all of them.
+class JsonLinesAudit final : public AuditSink {
+ public:
+  JsonLinesAudit(std::filesystem::path path, std::uint64_t rotate_at_bytes)
+      : path_(std::move(path)), rotated_path_(path_), rotate_at_bytes_(rotate_at_bytes) {
+    rotated_path_ += ".1";
+  }
+
+  Expected<void> open() {
+    // Non-blocking, so that a FIFO without a reader is an error and not a hang.
+    auto file = linux_::open_at2(AT_FDCWD, path_.native(),
+                                 O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600,
+                                 RESOLVE_NO_MAGICLINKS);
+    if (!file) {
+      return with_context(std::move(file).error());
+    }
+    const struct stat status = TRY(linux_::stat_of(*file));
+    if (!S_ISREG(status.st_mode)) {
+      return base::make_error(ErrorKind::invalid_argument, "audit file {}: not a regular file",
+                              base::printable(path_.native()));
+    }
+    file_ = std::move(*file);
+    return {};
+  }
+
+  Expected<void> write(const AuditRecord& record) override {
+    std::string line = to_json_line(record);
+    line += '\n';
+    const std::lock_guard lock(mutex_);
+    const FileLock file_lock(file_);
+    TRY(lock_current_file());
+    struct stat status = TRY(linux_::stat_of(file_));
+    if (status.st_size > 0 &&
+        static_cast<std::uint64_t>(status.st_size) + line.size() > rotate_at_bytes_) {
+      if (::rename(path_.c_str(), rotated_path_.c_str()) != 0) {
+        return with_context(Error::from_errno(errno, "rename", path_.native()));
+      }
+      TRY(lock_current_file());
+      status = TRY(linux_::stat_of(file_));
+    }
+    return append(line, status.st_size);
+  }
+
+ private:
+  // Unlocks whatever file the sink has open at the end of a write; rotation may have changed it.
+  class FileLock {
+   public:
+    explicit FileLock(const linux_::Fd& file) : file_(file) {}
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+    ~FileLock() { static_cast<void>(::flock(file_.get(), LOCK_UN)); }
+
+   private:
+    const linux_::Fd& file_;
+  };
+
+  // Locks the file that has the name now. Another process may have rotated it away while this one
+  // waited; then the new one is opened, and closing the old one releases its lock.
+  Expected<void> lock_current_file() {
+    constexpr int max_attempts = 100;
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
+      if (linux_::retry_interrupted([&] { return ::flock(file_.get(), LOCK_EX); }) != 0) {
+        return with_context(Error::from_errno(errno, "flock", path_.native()));
+      }
+      const struct stat mine = TRY(linux_::stat_of(file_));
+      struct stat named {};
+      if (::stat(path_.c_str(), &named) == 0 && named.st_ino == mine.st_ino &&
+          named.st_dev == mine.st_dev) {
+        return {};
+      }
+      TRY(open());
+    }
+    return base::make_error(ErrorKind::io,
+                            "audit file {}: it is replaced faster than it can be opened",
+                            base::printable(path_.native()));
+  }
+
+  // A record stands whole or not at all: what a full disk cut off is taken back.
+  Expected<void> append(std::string_view line, off_t size_before) {
+    auto written = linux_::write_full(file_, std::as_bytes(std::span(line)));
+    if (!written) {
+      static_cast<void>(::ftruncate(file_.get(), size_before));
+      return with_context(std::move(written).error());
+    }
+    return {};
+  }
+
+  Error with_context(Error error) const {
+    error.message =
+        fmt::format("audit file {}: {}", base::printable(path_.native()), error.message);
+    return error;
+  }
+
+  std::filesystem::path path_;
+  std::filesystem::path rotated_path_;
+  std::uint64_t rotate_at_bytes_;
+  std::mutex mutex_;
+  linux_::Fd file_;
+};
+
+}  // namespace
+
+Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(const std::filesystem::path& path,
+                                                           std::uint64_t rotate_at_bytes) {
+  // Absolute, so that a later change of the working folder cannot move a rotation elsewhere.
+  std::error_code failure;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, failure);
+  if (failure) {
+    return Error::from_errno(failure.value(), "resolve", path.native());
+  }
+  auto sink = std::make_shared<JsonLinesAudit>(absolute, rotate_at_bytes);
+  TRY(sink->open());
+  return std::shared_ptr<AuditSink>(std::move(sink));
+}
+
+}  // namespace omnisandbox

@@ -1,0 +1,322 @@
+#include "policy/compiled_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "policy/limits.h"
+
+namespace omnisandbox::policy {
+namespace {
+
+struct Bound {
+  std::string_view field;
+  std::uint64_t value;
+  std::uint64_t smallest;
+  std::uint64_t largest;
+};
+
+Expected<void> check_bounds(const Config& config) {
+  const auto milliseconds = [](std::chrono::milliseconds duration) {
+    // A negative duration becomes huge and is refused by the ceiling.
+    return static_cast<std::uint64_t>(duration.count());
+  };
+  const auto max_time_ms = milliseconds(max_timeout);
+  const std::array bounds = {
+      Bound{"memory_limit_mb", config.memory_limit_mb, 1, max_memory_limit_mb},
+      Bound{"timeout (in milliseconds)", milliseconds(config.timeout), 1, max_time_ms},
+      Bound{"cpu_time_limit (in milliseconds)",
+            milliseconds(config.cpu_time_limit.value_or(max_timeout)), 1, max_time_ms},
+      Bound{"fuel_limit", config.fuel_limit.value_or(1), 1, max_fuel},
+      Bound{"max_output_bytes", config.max_output_bytes, 0, max_buffer_bytes},
+      Bound{"max_file_bytes", config.max_file_bytes.value_or(0), 0, max_buffer_bytes},
+      Bound{"max_response_bytes", config.max_response_bytes.value_or(0), 0, max_buffer_bytes},
+      Bound{"max_write_bytes", config.max_write_bytes, 0, max_write_bytes_ceiling},
+      Bound{"max_files_created", config.max_files_created, 0, max_files_created_ceiling},
+      Bound{"max_processes", config.max_processes, 1, max_processes_ceiling},
+      Bound{"max_open_files", config.max_open_files, 1, max_open_files_ceiling},
+      Bound{"max_concurrent_runs", config.max_concurrent_runs, 1, max_concurrent_runs_ceiling},
+      Bound{"max_host_calls", config.max_host_calls, 0, max_host_calls_ceiling},
+      Bound{"number of allowed_paths", config.allowed_paths.size(), 0, max_rules_per_list},
+      Bound{"number of allowed_hosts", config.allowed_hosts.size(), 0, max_rules_per_list},
+      Bound{"number of allowed_commands", config.allowed_commands.size(), 0, max_rules_per_list},
+  };
+  for (const Bound& bound : bounds) {
+    if (bound.value < bound.smallest || bound.value > bound.largest) {
+      return base::make_error(ErrorKind::invalid_argument, "{} is {}; it must be between {} and {}",
+                              bound.field, static_cast<std::int64_t>(bound.value), bound.smallest,
+                              bound.largest);
+    }
+  }
+  return {};
+}
+
+Expected<void> check_environment(const std::map<std::string, std::string>& environment,
+                                 std::string_view where) {
+  for (const auto& [name, value] : environment) {
+    const bool bad_name =
+        name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos;
+    if (bad_name || value.find('\0') != std::string::npos) {
+      return base::make_error(
+          ErrorKind::invalid_argument,
+          "{}: \"{}\" cannot be set; a name is not empty and has no \"=\", and neither side has a "
+          "NUL byte",
+          where, base::printable(name, 100));
+    }
+  }
+  return {};
+}
+
+Expected<void> check_environments(const Config& config) {
+  TRY(check_environment(config.environment, "environment"));
+  for (std::size_t index = 0; index < config.allowed_commands.size(); ++index) {
+    TRY(check_environment(config.allowed_commands[index].environment,
+                          fmt::format("allowed_commands[{}].environment", index)));
+  }
+  return {};
+}
+
+// A limit that the narrower Config does not set is the base's; one that it sets can only be
+// smaller.
+template <class T>
+T narrowed(const Defaulted<T>& own, const T* base) {
+  if (base == nullptr) {
+    return own;
+  }
+  return own.is_set() ? std::min<T>(own, *base) : *base;
+}
+
+template <class T>
+std::optional<T> narrowed(const std::optional<T>& own, const std::optional<T>* base) {
+  if (base == nullptr || !*base) {
+    return own;
+  }
+  return own ? std::min(*own, **base) : *base;
+}
+
+Limits limits_of(const Config& config, const Limits* base) {
+  const auto of = [base](auto member) { return base == nullptr ? nullptr : &(base->*member); };
+  std::optional<std::uint64_t> memory_limit_bytes;
+  if (config.memory_limit_mb.is_set()) {
+    memory_limit_bytes = config.memory_limit_mb * mebibyte;
+  }
+  Limits limits;
+  limits.memory_limit_bytes = narrowed(memory_limit_bytes, of(&Limits::memory_limit_bytes));
+  limits.timeout = narrowed(config.timeout, of(&Limits::timeout));
+  limits.cpu_time = narrowed(config.cpu_time_limit, of(&Limits::cpu_time));
+  limits.fuel = narrowed(config.fuel_limit, of(&Limits::fuel));
+  limits.max_output_bytes = narrowed(config.max_output_bytes, of(&Limits::max_output_bytes));
+  limits.max_write_bytes = narrowed(config.max_write_bytes, of(&Limits::max_write_bytes));
+  limits.max_files_created = narrowed(config.max_files_created, of(&Limits::max_files_created));
+  limits.max_processes = narrowed(config.max_processes, of(&Limits::max_processes));
+  limits.max_open_files = narrowed(config.max_open_files, of(&Limits::max_open_files));
+  limits.max_concurrent_runs =
+      narrowed(config.max_concurrent_runs, of(&Limits::max_concurrent_runs));
+  limits.max_host_calls = narrowed(config.max_host_calls, of(&Limits::max_host_calls));
+  // Not set here nor below: as much as is kept of the output.
+  const auto buffer = [&](const std::optional<std::uint64_t>& own, const std::uint64_t* inherited) {
+    if (inherited == nullptr) {
+      return own.value_or(limits.max_output_bytes);
+    }
+    return std::min(own.value_or(*inherited), *inherited);
+  };
+  limits.max_file_bytes = buffer(config.max_file_bytes, of(&Limits::max_file_bytes));
+  limits.max_response_bytes = buffer(config.max_response_bytes, of(&Limits::max_response_bytes));
+  return limits;
+}
+
+std::vector<std::string> writable_roots(const PathRules& paths) {
+  std::vector<std::string> roots;
+  for (const auto& root : paths.roots()) {
+    if (root->access == PathAccess::read_write) {
+      roots.push_back(root->path);
+    }
+  }
+  return roots;
+}
+
+// A denial by an outer layer says so: the line to change stands in another file.
+Denial from_layer(Denial denial, const CompiledPolicy* layer, const CompiledPolicy* innermost) {
+  if (layer != innermost) {
+    denial.reason += " (in the base policy that this one narrows)";
+  }
+  return denial;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(
+    Config config, std::shared_ptr<const CompiledPolicy> base) {
+  TRY(check_bounds(config));
+  TRY(check_environments(config));
+  // Not make_shared: the constructor is private.
+  std::shared_ptr<CompiledPolicy> compiled(new CompiledPolicy);
+  for (const Capability capability : config.capabilities) {
+    compiled->capabilities_ |= bit(capability);
+  }
+  compiled->paths_ = TRY(PathRules::compile(config));
+  compiled->hosts_ = TRY(HostRules::compile(config.allowed_hosts));
+  // What any layer may write no command may be resolved to.
+  std::vector<std::string> writable = writable_roots(compiled->paths_);
+  for (const CompiledPolicy* layer = base.get(); layer != nullptr; layer = layer->base()) {
+    const auto more = writable_roots(layer->paths_);
+    writable.insert(writable.end(), more.begin(), more.end());
+  }
+  compiled->commands_ = TRY(CommandRules::compile(config, writable, compiled->warnings_));
+  compiled->limits_ = limits_of(config, base == nullptr ? nullptr : &base->limits_);
+  if (base != nullptr) {
+    config.audit_required |= base->config_.audit_required;
+  }
+  compiled->config_ = std::move(config);
+  compiled->base_ = std::move(base);
+  return std::shared_ptr<const CompiledPolicy>(std::move(compiled));
+}
+
+bool CompiledPolicy::has(Capability capability) const noexcept {
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    if ((layer->capabilities_ & bit(capability)) == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<Denial> CompiledPolicy::missing(Capability capability,
+                                              std::string_view resource) const {
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    if ((layer->capabilities_ & bit(capability)) == 0) {
+      const std::string_view name = to_string(capability);
+      return from_layer(Denial{.capability = capability,
+                               .resource = std::string(resource),
+                               .rule = {},
+                               .reason = fmt::format("the capability {} is not granted", name),
+                               .remedy = fmt::format("capabilities: [{}]", name)},
+                        layer, this);
+    }
+  }
+  return std::nullopt;
+}
+
+tl::expected<PathGrant, Denial> CompiledPolicy::judge_path(std::string_view canonical, PathUse use,
+                                                           std::string_view asked_as) const {
+  const Capability capability = use == PathUse::write ? Capability::fs_write : Capability::fs_read;
+  if (auto denial = missing(capability, asked_as)) {
+    return tl::unexpected(std::move(*denial));
+  }
+  PathGrant grant;
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    const PathAnswer answer = layer->paths_.judge(canonical);
+    const bool allowed = use == PathUse::write ? answer.access == PathAccess::read_write
+                                               : answer.access == PathAccess::read ||
+                                                     answer.access == PathAccess::read_write;
+    if (!allowed || answer.root == nullptr) {
+      Denial denial{.capability = capability,
+                    .resource = std::string(asked_as),
+                    .rule = std::string(answer.rule),
+                    .reason = std::string(answer.reason),
+                    .remedy = {}};
+      if (answer.access == PathAccess::read) {
+        denial.reason = "the rule opens it for reading only";
+      } else if (denial.reason.empty()) {
+        denial.reason = "no rule of allowed_paths covers it";
+      }
+      denial.remedy =
+          fmt::format("allowed_paths: [{{path: {}, access: {}}}]", base::printable(canonical),
+                      use == PathUse::write ? "read_write" : "read");
+      return tl::unexpected(from_layer(std::move(denial), layer, this));
+    }
+    if (layer == this) {
+      grant = PathGrant{answer.root, answer.rule};
+    }
+  }
+  return grant;
+}
+
+std::optional<std::string> CompiledPolicy::host_path_of(std::string_view guest_path) const {
+  return paths_.host_path_of(guest_path);
+}
+
+bool CompiledPolicy::allows_hard_links() const noexcept {
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    if (!layer->config_.allow_hard_links) {
+      return false;
+    }
+  }
+  return true;
+}
+
+tl::expected<CompiledPolicy::CommandGrant, Denial> CompiledPolicy::judge_command(
+    std::string_view command, std::span<const std::string> args) const {
+  if (auto denial = missing(Capability::exec_run, command)) {
+    return tl::unexpected(std::move(*denial));
+  }
+  CommandGrant grant;
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    CommandAnswer answer = layer->commands_.judge(command, args);
+    if (!answer.allowed) {
+      return tl::unexpected(from_layer(
+          Denial{.capability = Capability::exec_run,
+                 .resource = std::string(command),
+                 .rule = std::string(answer.rule),
+                 .reason = std::move(answer.reason),
+                 .remedy = fmt::format("allowed_commands: [{}]", base::printable(command))},
+          layer, this));
+    }
+    if (layer == this) {
+      grant = CommandGrant{answer.command, answer.options, answer.rule};
+    }
+  }
+  return grant;
+}
+
+tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_request(
+    const CanonicalTarget& target, std::string_view method, std::string_view asked_as) const {
+  if (auto denial = missing(Capability::net_http, asked_as)) {
+    return tl::unexpected(std::move(*denial));
+  }
+  HttpGrant grant;
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    HostAnswer answer = layer->hosts_.judge(target, method);
+    if (!answer.allowed) {
+      return tl::unexpected(
+          from_layer(host_denial(target, std::move(answer), asked_as), layer, this));
+    }
+    grant.layers.push_back(std::move(answer));
+  }
+  grant.rule = grant.layers.front().rule;
+  return grant;
+}
+
+tl::expected<void, Denial> CompiledPolicy::judge_address(const CanonicalTarget& target,
+                                                         const HttpGrant& grant,
+                                                         const IpAddress& address,
+                                                         std::string_view asked_as) const {
+  std::size_t index = 0;
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base(), ++index) {
+    HostAnswer answer = layer->hosts_.judge_address(target, grant.layers.at(index), address);
+    if (!answer.allowed) {
+      Denial denial = host_denial(target, std::move(answer), asked_as);
+      denial.remedy = fmt::format("allowed_hosts: [{{host: {}, addresses: [{}]}}]",
+                                  base::printable(target.host), address.to_string());
+      return tl::unexpected(from_layer(std::move(denial), layer, this));
+    }
+  }
+  return {};
+}
+
+Denial CompiledPolicy::host_denial(const CanonicalTarget& target, HostAnswer answer,
+                                   std::string_view asked_as) {
+  const bool ipv6 = target.host_is_address && target.host.find(':') != std::string::npos;
+  return Denial{
+      .capability = Capability::net_http,
+      .resource = std::string(asked_as),
+      .rule = std::string(answer.rule),
+      .reason = std::move(answer.reason),
+      .remedy = fmt::format("allowed_hosts: [\"{}://{}{}{}:{}\"]", target.scheme, ipv6 ? "[" : "",
+                            base::printable(target.host), ipv6 ? "]" : "", target.port)};
+}
+
+}  // namespace omnisandbox::policy
