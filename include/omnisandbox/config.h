@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,15 +25,16 @@ class Defaulted {
     return result;
   }
   template <std::convertible_to<T> U>
-  constexpr Defaulted(U&& value)
-      : value_(std::forward<U>(value)), is_set_(true) {}  // NOLINT(google-explicit-constructor)
-  constexpr operator const T&() const { return value_; }  // NOLINT(google-explicit-constructor)
+  requires(!std::same_as<std::remove_cvref_t<U>, Defaulted>)  // a copy keeps `is_set`
+      constexpr Defaulted(U&& value)
+      : value_(std::forward<U>(value)), is_set_(true) {}
+  constexpr operator const T&() const { return value_; }
   constexpr const T& value() const { return value_; }
   constexpr bool is_set() const { return is_set_; }
   bool operator==(const Defaulted&) const = default;
   /// Against a plain value only the value counts: `Config{}.memory_limit_mb == 16` holds.
   template <std::convertible_to<T> U>
-  constexpr bool operator==(const U& value) const {
+  requires(!std::same_as<U, Defaulted>) constexpr bool operator==(const U& value) const {
     return value_ == static_cast<T>(value);
   }
 
@@ -51,9 +53,8 @@ struct PathRule {
   PathAccess access = PathAccess::automatic;
   std::string guest_path;  ///< the name guests see; empty: the same as on the host
 
-  PathRule(const char* path_text) : path(path_text) {}  // NOLINT(google-explicit-constructor)
-  PathRule(std::string path_text,
-           PathAccess path_access = PathAccess::automatic,  // NOLINT(google-explicit-constructor)
+  PathRule(const char* path_text) : path(path_text) {}
+  PathRule(std::string path_text, PathAccess path_access = PathAccess::automatic,
            std::string path_in_guest = {})
       : path(std::move(path_text)), access(path_access), guest_path(std::move(path_in_guest)) {}
   bool operator==(const PathRule&) const = default;
@@ -69,9 +70,8 @@ struct HostRule {
   std::vector<std::string>
       addresses;  ///< CIDR ranges of non-public addresses that this *name* may resolve to
 
-  HostRule(const char* host_text) : host(host_text) {}  // NOLINT(google-explicit-constructor)
-  HostRule(std::string host_text,
-           std::vector<std::string> allowed_methods = {},  // NOLINT(google-explicit-constructor)
+  HostRule(const char* host_text) : host(host_text) {}
+  HostRule(std::string host_text, std::vector<std::string> allowed_methods = {},
            std::vector<std::string> resolved_addresses = {})
       : host(std::move(host_text)),
         methods(std::move(allowed_methods)),
@@ -95,10 +95,8 @@ struct CommandRule {
   std::optional<std::uint64_t> memory_limit_mb{};
   bool network = true;  ///< false: this command has no network even where `net_http` is granted
 
-  CommandRule(const char* command_text)
-      : command(command_text) {}  // NOLINT(google-explicit-constructor)
-  CommandRule(std::string command_text,
-              std::vector<std::string> first_args = {})  // NOLINT(google-explicit-constructor)
+  CommandRule(const char* command_text) : command(command_text) {}
+  CommandRule(std::string command_text, std::vector<std::string> first_args = {})
       : command(std::move(command_text)), args(std::move(first_args)) {}
   bool operator==(const CommandRule&) const = default;
 };

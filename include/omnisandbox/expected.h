@@ -13,9 +13,7 @@ class [[nodiscard]] Expected : public tl::expected<T, Error> {
  public:
   using tl::expected<T, Error>::expected;
   // Lets `return Error{…};` and `return fail(…)` read the same in every function.
-  Expected(Error error)
-      : tl::expected<T, Error>(tl::unexpect, std::move(error)) {
-  }  // NOLINT(google-explicit-constructor)
+  Expected(Error error) : tl::expected<T, Error>(tl::unexpect, std::move(error)) {}
 };
 
 }  // namespace omnisandbox
