@@ -1,0 +1,3 @@
+module omnisandbox
+
+go 1.21
