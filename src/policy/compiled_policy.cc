@@ -202,16 +202,16 @@ std::optional<Denial> CompiledPolicy::missing(Capability capability,
 
 tl::expected<PathGrant, Denial> CompiledPolicy::judge_path(std::string_view canonical, PathUse use,
                                                            std::string_view asked_as) const {
-  const Capability capability = use == PathUse::write ? Capability::fs_write : Capability::fs_read;
+  const bool reads = use == PathUse::read;
+  const Capability capability = reads ? Capability::fs_read : Capability::fs_write;
   if (auto denial = missing(capability, asked_as)) {
     return tl::unexpected(std::move(*denial));
   }
   PathGrant grant;
   for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
     const PathAnswer answer = layer->paths_.judge(canonical);
-    const bool allowed = use == PathUse::write ? answer.access == PathAccess::read_write
-                                               : answer.access == PathAccess::read ||
-                                                     answer.access == PathAccess::read_write;
+    const bool allowed =
+        answer.access == PathAccess::read_write || (reads && answer.access == PathAccess::read);
     if (!allowed || answer.root == nullptr) {
       Denial denial{.capability = capability,
                     .resource = std::string(asked_as),
@@ -223,9 +223,20 @@ tl::expected<PathGrant, Denial> CompiledPolicy::judge_path(std::string_view cano
       } else if (denial.reason.empty()) {
         denial.reason = "no rule of allowed_paths covers it";
       }
-      denial.remedy =
-          fmt::format("allowed_paths: [{{path: {}, access: {}}}]", base::printable(canonical),
-                      use == PathUse::write ? "read_write" : "read");
+      denial.remedy = fmt::format("allowed_paths: [{{path: {}, access: {}}}]",
+                                  base::printable(canonical), reads ? "read" : "read_write");
+      return tl::unexpected(from_layer(std::move(denial), layer, this));
+    }
+    const std::string_view below =
+        use == PathUse::move ? layer->paths_.rule_below(canonical) : std::string_view();
+    if (!below.empty()) {
+      Denial denial{.capability = capability,
+                    .resource = std::string(asked_as),
+                    .rule = std::string(below),
+                    .reason =
+                        "moving or linking it would carry what is beneath out of the reach of "
+                        "the rule",
+                    .remedy = {}};
       return tl::unexpected(from_layer(std::move(denial), layer, this));
     }
     if (layer == this) {
@@ -237,6 +248,14 @@ tl::expected<PathGrant, Denial> CompiledPolicy::judge_path(std::string_view cano
 
 std::optional<std::string> CompiledPolicy::host_path_of(std::string_view guest_path) const {
   return paths_.host_path_of(guest_path);
+}
+
+std::optional<std::string> CompiledPolicy::resolve_spelling(std::string_view path) const {
+  return paths_.resolve_spelling(path);
+}
+
+bool CompiledPolicy::is_above_root(std::string_view canonical) const {
+  return paths_.is_above_root(canonical);
 }
 
 bool CompiledPolicy::allows_hard_links() const noexcept {

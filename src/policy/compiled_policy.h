@@ -63,6 +63,8 @@ class CompiledPolicy final : public PathJudge {
   tl::expected<PathGrant, Denial> judge_path(std::string_view canonical, PathUse use,
                                              std::string_view asked_as) const override;
   std::optional<std::string> host_path_of(std::string_view guest_path) const override;
+  std::optional<std::string> resolve_spelling(std::string_view path) const override;
+  bool is_above_root(std::string_view canonical) const override;
   bool allows_hard_links() const noexcept override;
 
   struct CommandGrant {
