@@ -1,5 +1,7 @@
 #include "host_functions/file_functions.h"
 
+#include <fcntl.h>
+
 #include "base/error.h"
 #include "base/try.h"
 
