@@ -30,4 +30,4 @@ target_include_directories(omnisandbox_wasmtime SYSTEM INTERFACE
   $<BUILD_INTERFACE:${OMNISANDBOX_WASMTIME_ROOT}/include>)
 target_link_libraries(omnisandbox_wasmtime INTERFACE
   $<BUILD_INTERFACE:${OMNISANDBOX_WASMTIME_LIBRARY}>
-  $<INSTALL_INTERFACE:\${PACKAGE_PREFIX_DIR}/${CMAKE_INSTALL_LIBDIR}/libomnisandbox_wasmtime.a> Threads::Threads dl m)
+  $<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libomnisandbox_wasmtime.a> Threads::Threads dl m)

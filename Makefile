@@ -1,0 +1,54 @@
+# A thin layer over the CMake presets. `make help` lists the targets.
+SHELL := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+PRESET ?= release
+JOBS ?= $(shell nproc)
+LOGS := build/logs
+STEP := scripts/step.sh
+
+.PHONY: help demo test build check format tidy bench fuzz clean
+
+help:
+	@echo "make demo     install what is missing, build, and run the main job"
+	@echo "make test     install what is missing, build, and run all tests"
+	@echo "make check    layering, format and static analysis"
+	@echo "make bench    benchmarks against peers, as ratios of one run"
+	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make format   format the sources"
+	@echo "make clean    remove build/ except the built WebAssembly engine"
+	@echo "PRESET=dev|release|asan-ubsan|tsan chooses the build of 'make test' and 'make build'"
+
+demo:
+	@$(STEP) 1/4 "Installing what is missing" $(LOGS)/dependencies.log scripts/install_dependencies.sh
+	@$(STEP) 2/4 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
+	@$(STEP) 3/4 "Building OmniSandbox and the demo's guests" $(LOGS)/build-release.log scripts/build.sh release $(JOBS) omnisandbox_command guests
+	@echo "[4/4] Running the main job: examples/licence_report"
+	@examples/licence_report/demo.sh build/release/bin/omnisandbox build/release/guests
+
+test:
+	@$(STEP) 1/4 "Installing what is missing" $(LOGS)/dependencies.log scripts/install_dependencies.sh
+	@$(STEP) 2/4 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
+	@$(STEP) 3/4 "Building OmniSandbox and its tests ($(PRESET))" $(LOGS)/build-$(PRESET).log scripts/build.sh $(PRESET) $(JOBS)
+	@echo "[4/4] Running all tests ($(PRESET))"
+	@ctest --preset $(PRESET) -j $(JOBS) --progress
+
+build:
+	@$(STEP) 1/2 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
+	@$(STEP) 2/2 "Building OmniSandbox ($(PRESET))" $(LOGS)/build-$(PRESET).log scripts/build.sh $(PRESET) $(JOBS)
+
+check: build
+	scripts/check_layers.py
+	scripts/check_format.sh
+	scripts/check_tidy.sh build/$(PRESET)
+
+format:
+	scripts/check_format.sh --fix
+
+bench: build
+	bench/run.py build/release
+
+fuzz:
+	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
+
+clean:
+	find build -mindepth 1 -maxdepth 1 ! -name wasmtime -exec rm -rf {} +

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian 12, and checks what cannot be installed here.
+# Does nothing, in a fraction of a second, when everything is there.
+set -euo pipefail
+
+packages=(
+  # Building
+  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3
+  libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
+  libidn2-dev libre2-dev libssl-dev
+  # Guests
+  clang-14 wasi-libc libclang-rt-14-dev-wasm32
+  # Tests, benchmarks and checks
+  libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev clang-tidy-14 clang-format-14
+  iproute2 dnsmasq-base openssl
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
+    missing+=("$package")
+  fi
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing: ${missing[*]}"
+  run=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "install_dependencies.sh: these Debian packages are missing, and there is neither root nor sudo to install them: ${missing[*]}" >&2
+      exit 1
+    fi
+    run=(sudo)
+  fi
+  "${run[@]}" apt-get update -q
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+# $1: command, $2: where else it is usually found, $3: what needs it
+require() {
+  if ! command -v "$1" >/dev/null && [ ! -x "$2" ]; then
+    echo "install_dependencies.sh: $1 is missing; $3" >&2
+    exit 1
+  fi
+}
+require cargo "$HOME/.cargo/bin/cargo" "Rust 1.95 or newer builds the WebAssembly engine"
+require go /usr/local/go/bin/go "Go 1.21 or newer builds the Go guests"

@@ -1,0 +1,66 @@
+#include "omnisandbox/host_functions.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace omnisandbox {
+namespace {
+
+// Records what it was asked to run: the contract between exec_run and a command sandbox is what is
+// tested here.
+class RecordingRunner final : public CommandRunner {
+ public:
+  Expected<Result> run(const Policy&, const CommandRequest& request,
+                       std::chrono::steady_clock::time_point, std::stop_token) override {
+    commands.push_back(request.command);
+    Result result;
+    result.status = Status::exited;
+    result.exit_code = 3;
+    return result;
+  }
+  std::vector<std::string> commands;
+};
+
+TEST(HostFunctions, AllFourUnderOnePolicy) {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "omnisandbox-functions-XXXXXX").string();
+  const std::filesystem::path folder = std::filesystem::canonical(::mkdtemp(pattern.data()));
+  std::ofstream(folder / "in") << "hello";
+  const auto policy = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
+                                       .allowed_paths = {folder.string()}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  auto functions = HostFunctions::create(*policy);
+  ASSERT_TRUE(functions) << functions.error().message;
+  EXPECT_EQ(functions->fs_read((folder / "in").string()).value(), "hello");
+  ASSERT_TRUE(functions->fs_write((folder / "out").string(), "world"));
+  EXPECT_EQ(functions->fs_read((folder / "out").string()).value(), "world");
+
+  EXPECT_EQ(functions->fs_read("/etc/passwd").error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->http_fetch({.url = "https://example.com/"}).error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->exec_run({.command = "ls"}).error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->denial_count(), 3u);
+  EXPECT_EQ(functions->denials()[0].resource, "/etc/passwd");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(HostFunctions, ExecRunNeedsAPolicyAndASandbox) {
+  const auto policy =
+      Policy::compile({.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  auto bare = HostFunctions::create(*policy);
+  EXPECT_EQ(bare->exec_run({.command = "true"}).error().kind, ErrorKind::unavailable);
+
+  const auto runner = std::make_shared<RecordingRunner>();
+  auto functions = HostFunctions::create(*policy, {.commands = runner});
+  EXPECT_EQ(functions->exec_run({.command = "true"}).value().exit_code, 3);
+  EXPECT_EQ(functions->exec_run({.command = "false"}).error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->exec_run({.command = "./true"}).error().kind, ErrorKind::denied);
+  EXPECT_EQ(runner->commands, std::vector<std::string>{"true"})
+      << "nothing denied reached the sandbox";
+}
+
+}  // namespace
+}  // namespace omnisandbox

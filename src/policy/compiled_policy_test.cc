@@ -1,0 +1,186 @@
+#include "policy/compiled_policy.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "policy/limits.h"
+
+namespace omnisandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PolicyTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "omnisandbox-policy-XXXXXX").string();
+    folder_ = std::filesystem::canonical(::mkdtemp(pattern.data()));
+    std::filesystem::create_directories(folder_ / "data/inner");
+    std::filesystem::create_directories(folder_ / "other");
+    std::ofstream(folder_ / "data/file") << "content";
+    std::ofstream(folder_ / "other/file") << "content";
+    std::filesystem::create_symlink(folder_ / "other/file", folder_ / "data/link");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const char* name) const { return (folder_ / name).string(); }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(PolicyTest, DefaultConfigGrantsNothing) {
+  const auto policy = Policy::compile({});
+  ASSERT_TRUE(policy) << policy.error().message;
+  for (const Capability capability : all_capabilities) {
+    EXPECT_FALSE(policy->has(capability));
+  }
+  const Explanation answer = policy->explain(Capability::fs_read, "/etc/passwd");
+  EXPECT_FALSE(answer.allowed);
+  EXPECT_EQ(answer.reason, "the capability fs_read is not granted");
+  EXPECT_EQ(answer.remedy, "capabilities: [fs_read]");
+  EXPECT_FALSE(policy->explain(Capability::net_http, "http://example.com/").allowed);
+  EXPECT_FALSE(policy->explain(Capability::exec_run, "ls").allowed);
+}
+
+TEST_F(PolicyTest, CapabilityAloneOpensNothing) {
+  const auto policy =
+      Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write,
+                                        Capability::net_http, Capability::exec_run}});
+  ASSERT_TRUE(policy);
+  for (const auto& [capability, resource] :
+       std::initializer_list<std::pair<Capability, std::string>>{
+           {Capability::fs_read, path("data/file")},
+           {Capability::fs_write, path("data/file")},
+           {Capability::net_http, "https://example.com/"},
+           {Capability::exec_run, "ls"}}) {
+    const Explanation answer = policy->explain(capability, resource);
+    EXPECT_FALSE(answer.allowed) << resource;
+    EXPECT_FALSE(answer.reason.empty());
+    EXPECT_FALSE(answer.remedy.empty());
+  }
+}
+
+TEST_F(PolicyTest, ExplainNamesRuleAndReason) {
+  const auto policy = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
+                                       .allowed_paths = {{path("data"), PathAccess::read}}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  const Explanation read = policy->explain(Capability::fs_read, path("data/inner/../file"));
+  EXPECT_TRUE(read.allowed) << read.reason;
+  EXPECT_NE(read.rule.find("allowed_paths[0]"), std::string::npos);
+
+  const Explanation write = policy->explain(Capability::fs_write, path("data/file"));
+  EXPECT_FALSE(write.allowed);
+  EXPECT_NE(write.reason.find("reading only"), std::string::npos) << write.reason;
+  EXPECT_NE(write.remedy.find("read_write"), std::string::npos) << write.remedy;
+
+  EXPECT_FALSE(policy->explain(Capability::fs_read, path("other/file")).allowed);
+  EXPECT_FALSE(policy->explain(Capability::fs_read, path("data-evil")).allowed);
+  const Explanation link = policy->explain(Capability::fs_read, path("data/link"));
+  EXPECT_FALSE(link.allowed) << "a link is judged by where it leads";
+  EXPECT_NE(link.reason.find(path("other/file")), std::string::npos) << link.reason;
+
+  EXPECT_TRUE(policy->explain(Capability::fs_read, path("data/absent/deep")).allowed)
+      << "what is not there yet is judged by its name";
+  EXPECT_FALSE(policy->explain(Capability::fs_read, path("data/absent/../../other/file")).allowed);
+  EXPECT_FALSE(policy->explain(Capability::fs_read, "relative").allowed);
+  EXPECT_FALSE(policy->explain(Capability::fs_read, "").allowed);
+}
+
+TEST_F(PolicyTest, NarrowingOnlyTakesAway) {
+  const auto base = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
+                                     .memory_limit_mb = 64,
+                                     .timeout = 60s,
+                                     .allowed_paths = {path("data")},
+                                     .max_output_bytes = 10'000'000});
+  ASSERT_TRUE(base) << base.error().message;
+  const auto narrow = base->narrow({.capabilities = {Capability::fs_read, Capability::net_http},
+                                    .memory_limit_mb = 128,
+                                    .allowed_paths = {path("data/inner"), path("other")},
+                                    .allowed_hosts = {"example.com"}});
+  ASSERT_TRUE(narrow) << narrow.error().message;
+  EXPECT_TRUE(narrow->explain(Capability::fs_read, path("data/inner/x")).allowed);
+  EXPECT_FALSE(narrow->explain(Capability::fs_read, path("data/file")).allowed);
+  EXPECT_FALSE(narrow->explain(Capability::fs_write, path("data/inner/x")).allowed);
+  const Explanation other = narrow->explain(Capability::fs_read, path("other/file"));
+  EXPECT_FALSE(other.allowed);
+  EXPECT_NE(other.reason.find("base policy"), std::string::npos) << other.reason;
+  EXPECT_FALSE(narrow->explain(Capability::net_http, "https://example.com/").allowed);
+
+  const auto& limits = narrow->compiled().limits();
+  EXPECT_EQ(limits.memory_limit_bytes, 64 * policy::mebibyte) << "the smaller one";
+  EXPECT_EQ(limits.timeout, 60s) << "not set in the narrower one: the base's, not the default";
+  EXPECT_EQ(limits.max_output_bytes, 10'000'000u);
+  EXPECT_EQ(limits.max_file_bytes, 10'000'000u);
+
+  const auto empty = base->narrow({});
+  ASSERT_TRUE(empty);
+  EXPECT_FALSE(empty->explain(Capability::fs_read, path("data/file")).allowed);
+  const auto third = narrow->narrow(
+      {.capabilities = {Capability::fs_read}, .timeout = 5s, .allowed_paths = {path("data")}});
+  ASSERT_TRUE(third);
+  EXPECT_TRUE(third->explain(Capability::fs_read, path("data/inner/x")).allowed);
+  EXPECT_FALSE(third->explain(Capability::fs_read, path("data/file")).allowed)
+      << "the layer between refuses";
+  EXPECT_EQ(third->compiled().limits().timeout, 5s);
+}
+
+TEST_F(PolicyTest, BaseDemandsStay) {
+  const auto base = Policy::compile({.audit_required = true});
+  ASSERT_TRUE(base);
+  EXPECT_TRUE(base->narrow({})->config().audit_required);
+}
+
+TEST_F(PolicyTest, LimitsBeyondTheirCeilingsAreErrors) {
+  const auto refused = [](Config config) {
+    const auto policy = Policy::compile(std::move(config));
+    return !policy && policy.error().kind == ErrorKind::invalid_argument &&
+           !policy.error().message.empty();
+  };
+  EXPECT_TRUE(refused({.memory_limit_mb = 0}));
+  EXPECT_TRUE(refused({.memory_limit_mb = ~0ull}));
+  EXPECT_TRUE(refused({.timeout = 0s}));
+  EXPECT_TRUE(refused({.timeout = -1s}));
+  EXPECT_TRUE(refused({.timeout = 25h}));
+  EXPECT_TRUE(refused({.fuel_limit = 0}));
+  EXPECT_TRUE(refused({.fuel_limit = ~0ull}));
+  EXPECT_TRUE(refused({.max_output_bytes = ~0ull}));
+  EXPECT_TRUE(refused({.max_processes = 0}));
+  EXPECT_TRUE(refused({.cpu_time_limit = -5ms}));
+  EXPECT_TRUE(refused({.environment = {{"A=B", "x"}}}));
+  EXPECT_TRUE(refused({.environment = {{"", "x"}}}));
+  EXPECT_TRUE(refused({.environment = {{"A", std::string("x\0y", 3)}}}));
+  EXPECT_FALSE(
+      refused({.memory_limit_mb = 64, .timeout = 24h, .fuel_limit = 1, .max_output_bytes = 0}));
+}
+
+TEST_F(PolicyTest, AllowedPathMustExist) {
+  const auto policy =
+      Policy::compile({.capabilities = {Capability::fs_read}, .allowed_paths = {path("absent")}});
+  ASSERT_FALSE(policy);
+  EXPECT_EQ(policy.error().kind, ErrorKind::not_found);
+  EXPECT_NE(policy.error().message.find("allowed_paths[0]"), std::string::npos)
+      << policy.error().message;
+}
+
+TEST_F(PolicyTest, ExplainsRequestsWithTheirMethod) {
+  const auto policy =
+      Policy::compile({.capabilities = {Capability::net_http},
+                       .allowed_hosts = {{"api.example.com", {"GET"}}, "127.0.0.1:8080"}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_TRUE(policy->explain(Capability::net_http, "https://API.example.com./x").allowed);
+  EXPECT_TRUE(policy->explain(Capability::net_http, "GET https://api.example.com/").allowed);
+  EXPECT_FALSE(policy->explain(Capability::net_http, "POST https://api.example.com/").allowed);
+  EXPECT_FALSE(
+      policy->explain(Capability::net_http, "https://api.example.com.evil.example/").allowed);
+  EXPECT_TRUE(policy->explain(Capability::net_http, "http://127.0.0.1:8080/").allowed);
+  EXPECT_FALSE(policy->explain(Capability::net_http, "http://127.0.0.1:8081/").allowed);
+  EXPECT_FALSE(policy->explain(Capability::net_http, "not a url").allowed);
+}
+
+}  // namespace
+}  // namespace omnisandbox
