@@ -37,7 +37,7 @@ endif()
 
 # The stack lies below the data, so that a guest which overflows it traps instead of overwriting its own variables.
 set(OMNISANDBOX_GUEST_C_FLAGS
-  --target=wasm32-wasi --sysroot=${OMNISANDBOX_WASI_SYSROOT} -std=c11 -O2 -Wall -Wextra -Werror
+  --target=wasm32-wasi --sysroot=${OMNISANDBOX_WASI_SYSROOT} -std=gnu11 -O2 -Wall -Wextra -Werror
   -I${OMNISANDBOX_GUEST_SDK_DIR}/c -Wl,--stack-first -Wl,--strip-debug CACHE INTERNAL "")
 
 function(_omnisandbox_register_guest name output)
