@@ -13,10 +13,13 @@
 
 namespace omnisandbox::wasm {
 
-/// Opens the call: finds the run (the store's data) and the guest's exported "memory". Without such a memory it is empty.
+/// Opens the call: finds the run (the store's data) and the guest's exported "memory". Without such
+/// a memory it is empty.
 GuestCall begin_call(wasmtime_caller_t* caller);
 /// The trap for a call that ended its guest; null when it goes on.
-wasm_trap_t* finish_call(const GuestCall& call);
+wasm_trap_t* finish_call(const GuestCall& call) noexcept;
+/// Inside a catch: ends the guest because of the exception in flight.
+void fail_call(GuestCall& call) noexcept;
 
 namespace bind_detail {
 
@@ -39,20 +42,27 @@ T from_raw(const wasmtime_val_raw_t& raw) {
 
 template <auto function, class Return, class... Args>
 struct Binding {
-  static wasm_trap_t* callback(void*, wasmtime_caller_t* caller, wasmtime_val_raw_t* values, std::size_t) {
+  static wasm_trap_t* callback(void*, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
+                               std::size_t) noexcept {
     GuestCall call = begin_call(caller);
-    [&]<std::size_t... index>(std::index_sequence<index...>) {
-      if constexpr (std::is_void_v<Return>) {
-        function(call, from_raw<Args>(values[index])...);
-      } else {
-        const Return result = function(call, from_raw<Args>(values[index])...);
-        if constexpr (sizeof(Return) == 4) {
-          values[0].i32 = static_cast<std::int32_t>(result);
+    // An exception must not reach the Rust frames above: that would abort the process.
+    try {
+      [&]<std::size_t... index>(std::index_sequence<index...>) {
+        if constexpr (std::is_void_v<Return>) {
+          function(call, from_raw<Args>(values[index])...);
         } else {
-          values[0].i64 = static_cast<std::int64_t>(result);
+          const Return result = function(call, from_raw<Args>(values[index])...);
+          if constexpr (sizeof(Return) == 4) {
+            values[0].i32 = static_cast<std::int32_t>(result);
+          } else {
+            values[0].i64 = static_cast<std::int64_t>(result);
+          }
         }
       }
-    }(std::index_sequence_for<Args...>{});
+      (std::index_sequence_for<Args...>{});
+    } catch (...) {
+      fail_call(call);
+    }
     return finish_call(call);
   }
 
@@ -80,8 +90,9 @@ constexpr HostFunctionEntry bind_as(std::string_view name, Return (*)(GuestCall&
 
 }  // namespace bind_detail
 
-/// `bind<&fd_write>("fd_write")`: the table entry for a function `Return f(GuestCall&, Args...)`. The WebAssembly type follows
-/// from the C++ one. No exception may leave `f`.
+/// `bind<&fd_write>("fd_write")`: the table entry for a function `Return f(GuestCall&, Args...)`.
+/// The WebAssembly type follows from the C++ one. An exception that leaves `f` ends the guest
+/// (status `failed`).
 template <auto function>
 constexpr HostFunctionEntry bind(std::string_view name) {
   return bind_detail::bind_as<function>(name, function);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -9,12 +10,14 @@
 
 namespace omnisandbox::wasm {
 
-/// A guest's linear memory during one host call. The one place where guest pointers are checked: every access is an
-/// offset and a length, compared without overflow against the memory's present size. Guests with shared memories are not
-/// offered host functions, so nothing changes underneath.
+/// A guest's linear memory during one host call. The one place where guest pointers are checked:
+/// every access is an offset and a length, compared without overflow against the memory's present
+/// size. Guests with shared memories are not offered host functions, so nothing changes underneath.
 class GuestMemory {
  public:
   explicit GuestMemory(std::span<std::uint8_t> bytes) : bytes_(bytes) {}
+
+  std::size_t size() const { return bytes_.size(); }
 
   /// `length` bytes at `offset`; empty when any of them is outside.
   std::optional<std::span<std::uint8_t>> slice(std::uint32_t offset, std::uint32_t length) const {
@@ -32,8 +35,8 @@ class GuestMemory {
   }
   /// Little-endian plain data, at any alignment.
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  std::optional<T> load(std::uint32_t offset) const {
+  requires std::is_trivially_copyable_v<T> std::optional<T> load(std::uint32_t offset)
+  const {
     const auto bytes = slice(offset, sizeof(T));
     if (!bytes) {
       return std::nullopt;
@@ -43,7 +46,7 @@ class GuestMemory {
     return value;
   }
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   [[nodiscard]] bool store(std::uint32_t offset, const T& value) const {
     const auto bytes = slice(offset, sizeof(T));
     if (!bytes) {

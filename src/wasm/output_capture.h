@@ -6,7 +6,8 @@
 
 namespace omnisandbox::wasm {
 
-/// Keeps the first `limit` bytes of a stream and counts the rest. Never refuses, so a guest cannot block on it.
+/// Keeps the first `limit` bytes of a stream and counts the rest. Never refuses, so a guest cannot
+/// block on it.
 class OutputCapture {
  public:
   explicit OutputCapture(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}

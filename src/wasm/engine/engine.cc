@@ -1,0 +1,136 @@
+#include "wasm/engine/engine.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "wasm/engine/wasmtime_extensions.h"
+#include "wasm/limits.h"
+
+namespace omnisandbox::wasm {
+namespace {
+
+// What untrusted modules may use: the finished features that compilers emit. Left out are those
+// that need memory outside the limit (garbage collection), threads, 64-bit memories, and what is
+// still being designed.
+ConfigOwner make_config(FuelMetering fuel) {
+  ConfigOwner owner(wasm_config_new());
+  wasm_config_t* config = owner.get();
+  wasmtime_config_epoch_interruption_set(config, true);
+  wasmtime_config_consume_fuel_set(config, static_cast<bool>(fuel));
+  wasmtime_config_max_wasm_stack_set(config, guest_stack_bytes);
+  wasmtime_config_memory_init_cow_set(config, true);
+  wasmtime_config_memory_reservation_set(config, memory_reservation_bytes);
+  wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
+  // One compile, one core: a hostile module must not take all of them, and the process gets no
+  // hidden pool of threads.
+  wasmtime_config_parallel_compilation_set(config, false);
+  wasmtime_config_wasm_multi_memory_set(config, true);
+  wasmtime_config_wasm_simd_set(config, true);
+  wasmtime_config_wasm_relaxed_simd_set(config, true);
+  wasmtime_config_wasm_tail_call_set(config, true);
+  wasmtime_config_wasm_threads_set(config, false);
+  wasmtime_config_shared_memory_set(config, false);
+  wasmtime_config_wasm_memory64_set(config, false);
+  wasmtime_config_wasm_exceptions_set(config, false);
+  wasmtime_config_wasm_gc_set(config, false);
+  wasmtime_config_wasm_function_references_set(config, false);
+  wasmtime_config_gc_support_set(config, false);
+  wasmtime_config_wasm_wide_arithmetic_set(config, false);
+  wasmtime_config_wasm_custom_page_sizes_set(config, false);
+  wasmtime_config_wasm_stack_switching_set(config, false);
+  return owner;
+}
+
+omnisandbox_pool_settings pool_of(std::uint32_t slots) {
+  return {.total_instances = slots,
+          .total_memories = slots,
+          .total_tables = slots,
+          .max_memories_per_module = max_memories_per_module,
+          .max_tables_per_module = max_tables_per_module,
+          .max_unused_warm_slots = max_unused_warm_slots,
+          .max_memory_bytes = memory_reservation_bytes,
+          .max_table_elements = max_table_elements,
+          .max_instance_bytes = max_instance_bytes,
+          .memory_keep_resident_bytes = memory_keep_resident_bytes,
+          .table_keep_resident_bytes = table_keep_resident_bytes};
+}
+
+Expected<void> define(wasmtime_linker_t* linker, const HostModule& module) {
+  for (const HostFunctionEntry& function : module.functions) {
+    const FunctionTypeOwner type(function.make_type());
+    const ErrorOwner error(wasmtime_linker_define_func_unchecked(
+        linker, module.name.data(), module.name.size(), function.name.data(), function.name.size(),
+        type.get(), function.callback, nullptr, nullptr));
+    if (error != nullptr) {
+      ByteVector message;
+      wasmtime_error_message(error.get(), message.out());
+      return base::make_error(ErrorKind::internal, "cannot offer {}.{} to guests: {}", module.name,
+                              function.name, base::printable(message.text()));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const HostModule* const> offered_modules() {
+  static const std::array modules{&wasi::preview1_module(), &abi::omnisandbox_v1_module()};
+  return modules;
+}
+
+Engine::Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::uint32_t slots)
+    : fuel_(fuel),
+      process_id_(getpid()),
+      engine_(std::move(engine)),
+      linker_(std::move(linker)),
+      slots_(slots),
+      deadlines_(engine_.get()) {}
+
+bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
+
+Expected<std::shared_ptr<Engine>> Engine::create(FuelMetering fuel) {
+  const ConfigOwner config = make_config(fuel);
+  std::array<char, 512> message{};
+  for (std::uint32_t slots = pool_slots; slots >= smallest_pool_slots; slots /= 4) {
+    const omnisandbox_pool_settings pool = pool_of(slots);
+    EngineOwner engine(omnisandbox_engine_new(config.get(), &pool, message.data(), message.size()));
+    if (engine == nullptr) {
+      continue;
+    }
+    LinkerOwner linker(wasmtime_linker_new(engine.get()));
+    for (const HostModule* module : offered_modules()) {
+      TRY(define(linker.get(), *module));
+    }
+    return std::shared_ptr<Engine>(new Engine(fuel, std::move(engine), std::move(linker), slots));
+  }
+  return base::make_error(ErrorKind::unavailable,
+                          "the WebAssembly engine cannot reserve its address space ({} GiB at "
+                          "least; is there a limit such "
+                          "as `ulimit -v`?): {}",
+                          smallest_pool_slots * memory_reservation_bytes / (1024 * mebibyte),
+                          base::printable(message.data()));
+}
+
+Expected<std::shared_ptr<Engine>> Engine::shared(FuelMetering fuel) {
+  // The one process-wide state of this library: address space is a resource of the process. It owns
+  // nothing, so an engine goes away with its last Runtime.
+  static std::mutex mutex;
+  static std::map<std::pair<bool, pid_t>, std::weak_ptr<Engine>> engines;
+  const std::lock_guard lock(mutex);
+  auto& known = engines[{static_cast<bool>(fuel), getpid()}];
+  if (auto engine = known.lock()) {
+    return engine;
+  }
+  auto engine = TRY(create(fuel));
+  known = engine;
+  return engine;
+}
+
+}  // namespace omnisandbox::wasm

@@ -1,0 +1,204 @@
+#include "wasm/module/compiled_module.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "base/units.h"
+#include "wasm/limits.h"
+
+namespace omnisandbox::wasm {
+namespace {
+
+// wasmtime explains itself over several lines, with the cause last.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view part = text.substr(begin, end - begin);
+    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
+    if (!part.empty()) {
+      line += line.empty() ? "" : line.back() == ':' ? " " : "; ";
+      line += part;
+    }
+    begin = end + 1;
+  }
+  return base::printable(line, 1024);
+}
+
+std::string message_of(const wasmtime_error_t& error) {
+  ByteVector message;
+  wasmtime_error_message(&error, message.out());
+  return one_line(message.text());
+}
+
+std::string_view text_of(const wasm_name_t* name) { return {name->data, name->size}; }
+
+bool looks_like_text(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t first = text.find_first_not_of(" \t\r\n\f");
+  return first != std::string_view::npos && (text[first] == '(' || text[first] == ';');
+}
+
+Expected<void> check_size(std::size_t size, std::size_t limit, const char* what) {
+  if (size > limit) {
+    return base::make_error(ErrorKind::too_large, "the {} has {}; {} are allowed", what,
+                            base::format_byte_size(size), base::format_byte_size(limit));
+  }
+  return {};
+}
+
+Expected<void> text_to_binary(std::span<const std::byte> text, ByteVector& binary) {
+  TRY(check_size(text.size(), max_module_text_bytes, "module's text"));
+  const ErrorOwner error(
+      wasmtime_wat2wasm(reinterpret_cast<const char*>(text.data()), text.size(), binary.out()));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the module's text is not valid: {}",
+                            message_of(*error));
+  }
+  return {};
+}
+
+class ImportTypes {
+ public:
+  explicit ImportTypes(const wasmtime_module_t* module) {
+    wasmtime_module_imports(module, &types_);
+  }
+  ~ImportTypes() { wasm_importtype_vec_delete(&types_); }
+  ImportTypes(const ImportTypes&) = delete;
+  ImportTypes& operator=(const ImportTypes&) = delete;
+  std::span<wasm_importtype_t* const> all() const { return {types_.data, types_.size}; }
+
+ private:
+  wasm_importtype_vec_t types_{};
+};
+
+class ExportTypes {
+ public:
+  explicit ExportTypes(const wasmtime_module_t* module) {
+    wasmtime_module_exports(module, &types_);
+  }
+  ~ExportTypes() { wasm_exporttype_vec_delete(&types_); }
+  ExportTypes(const ExportTypes&) = delete;
+  ExportTypes& operator=(const ExportTypes&) = delete;
+  std::span<wasm_exporttype_t* const> all() const { return {types_.data, types_.size}; }
+
+ private:
+  wasm_exporttype_vec_t types_{};
+};
+
+bool is_offered(std::string_view module_name, std::string_view name) {
+  for (const HostModule* module : offered_modules()) {
+    if (module->name == module_name) {
+      return std::ranges::any_of(
+          module->functions, [&](const HostFunctionEntry& entry) { return entry.name == name; });
+    }
+  }
+  return false;
+}
+
+Expected<void> check_imports(const wasmtime_module_t* module) {
+  const ImportTypes imports(module);
+  std::string missing;
+  std::size_t count = 0;
+  for (const wasm_importtype_t* import : imports.all()) {
+    const std::string_view from = text_of(wasm_importtype_module(import));
+    const std::string_view name = text_of(wasm_importtype_name(import));
+    if (is_offered(from, name)) {
+      continue;
+    }
+    if (++count <= max_reported_imports) {
+      missing += missing.empty() ? "" : ", ";
+      missing += base::printable(from, max_frame_name_bytes) + "." +
+                 base::printable(name, max_frame_name_bytes);
+    }
+  }
+  if (count == 0) {
+    return {};
+  }
+  if (count > max_reported_imports) {
+    missing += fmt::format(" and {} more", count - max_reported_imports);
+  }
+  return base::make_error(
+      ErrorKind::invalid_argument,
+      "the module imports what is not offered: {}; a guest may import the functions of "
+      "wasi_snapshot_preview1 and omnisandbox_v1 (docs/guest_abi.md), nothing else",
+      missing);
+}
+
+// Neither parameters nor results, as _start and _initialize must be.
+bool is_plain_function(const wasm_exporttype_t* type) {
+  const wasm_functype_t* function = wasm_externtype_as_functype_const(wasm_exporttype_type(type));
+  return function != nullptr && wasm_functype_params(function)->size == 0 &&
+         wasm_functype_results(function)->size == 0;
+}
+
+Expected<CompiledModule::Entry> find_entry(const wasmtime_module_t* module,
+                                           const ModuleShape& shape) {
+  using Entry = CompiledModule::Entry;
+  const ExportTypes exports(module);
+  Entry entry = shape.has_start_function ? Entry::start_section_only : Entry::none;
+  for (const wasm_exporttype_t* type : exports.all()) {
+    const std::string_view name = text_of(wasm_exporttype_name(type));
+    const bool is_command = name == "_start";
+    if (!is_command && name != "_initialize") {
+      continue;
+    }
+    if (!is_plain_function(type)) {
+      return base::make_error(
+          ErrorKind::invalid_argument,
+          "the module's export {} is not a function without parameters and results", name);
+    }
+    if (is_command) {
+      return Entry::command;
+    }
+    entry = Entry::reactor;
+  }
+  return entry;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
+    Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes) {
+  TRY(check_size(bytes.size(), max_module_bytes, "module"));
+  if (bytes.empty()) {
+    return base::make_error(ErrorKind::invalid_argument, "the module is empty");
+  }
+  ByteVector from_text;
+  if (looks_like_text(bytes)) {
+    TRY(text_to_binary(bytes, from_text));
+    bytes = std::as_bytes(std::span(from_text.bytes()));
+    TRY(check_size(bytes.size(), max_module_bytes, "module"));
+  }
+  const ModuleShape shape = TRY(read_module_shape(bytes));
+  TRY(check_module_shape(shape, memory_limit_bytes));
+
+  wasmtime_module_t* raw_module = nullptr;
+  const ErrorOwner compile_error(
+      wasmtime_module_new(engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                          bytes.size(), &raw_module));
+  if (compile_error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the module is not valid: {}",
+                            message_of(*compile_error));
+  }
+  const ModuleOwner module(raw_module);
+  TRY(check_imports(module.get()));
+  const Entry entry = TRY(find_entry(module.get(), shape));
+
+  wasmtime_instance_pre_t* raw_instance = nullptr;
+  const ErrorOwner link_error(
+      wasmtime_linker_instantiate_pre(engine.linker(), module.get(), &raw_instance));
+  if (link_error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the module does not fit the host: {}",
+                            message_of(*link_error));
+  }
+  const auto slots = static_cast<std::uint32_t>(
+      std::max<std::uint64_t>({1, shape.memory_count, shape.table_count}));
+  return std::shared_ptr<const CompiledModule>(
+      new CompiledModule(InstancePreOwner(raw_instance), entry, slots));
+}
+
+}  // namespace omnisandbox::wasm

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "omnisandbox/expected.h"
+#include "wasm/engine/engine.h"
+#include "wasm/engine/owners.h"
+#include "wasm/module/module_shape.h"
+
+namespace omnisandbox::wasm {
+
+/// A module that is compiled, checked against what the host offers, and linked: an instance is one
+/// call away. Immutable, and shared by the runs that use it. It must not outlive its Engine.
+class CompiledModule {
+ public:
+  /// Which exported function a run calls.
+  enum class Entry : std::uint8_t {
+    none,                ///< nothing to run: a library for `call-export`
+    start_section_only,  ///< everything happens while the instance is made
+    command,             ///< `_start`
+    reactor,             ///< `_initialize`
+  };
+
+  /// `bytes` is a binary or the text format. Errors as for Runtime::compile.
+  static Expected<std::shared_ptr<const CompiledModule>> compile(Engine& engine,
+                                                                 std::span<const std::byte> bytes,
+                                                                 std::uint64_t memory_limit_bytes);
+
+  const wasmtime_instance_pre_t* instance_pre() const noexcept { return instance_pre_.get(); }
+  Entry entry() const noexcept { return entry_; }
+  /// Places that an instance takes in the engine's pool.
+  std::uint32_t pool_slots() const noexcept { return pool_slots_; }
+
+ private:
+  CompiledModule(InstancePreOwner instance_pre, Entry entry, std::uint32_t pool_slots)
+      : instance_pre_(std::move(instance_pre)), entry_(entry), pool_slots_(pool_slots) {}
+
+  InstancePreOwner instance_pre_;
+  Entry entry_;
+  std::uint32_t pool_slots_;
+};
+
+}  // namespace omnisandbox::wasm

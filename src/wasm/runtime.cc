@@ -1,0 +1,292 @@
+#include "omnisandbox/runtime.h"
+
+#include <exception>
+#include <functional>
+#include <map>
+#include <new>
+#include <shared_mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "host_functions/host_functions_impl.h"
+#include "policy/limits.h"
+#include "wasm/engine/engine.h"
+#include "wasm/limits.h"
+#include "wasm/module/compiled_module.h"
+#include "wasm/run/call_stack.h"
+#include "wasm/run/guest_execution.h"
+#include "wasm/run/run_input.h"
+
+namespace omnisandbox {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using ModulePointer = std::shared_ptr<const wasm::CompiledModule>;
+
+constexpr std::size_t stack_for_guest = wasm::guest_stack_bytes + wasm::host_call_stack_bytes;
+
+// The name that a module run without a name finds in its argv[0].
+constexpr std::string_view unnamed_module = "module.wasm";
+
+/// Calls `function`, which returns an Expected, with `stack_bytes` of stack; no exception leaves.
+template <class Function>
+auto guarded(std::size_t stack_bytes, Function function) -> decltype(function()) {
+  try {
+    std::optional<decltype(function())> result;
+    TRY(wasm::call_with_stack(stack_bytes, [&] { result.emplace(function()); }));
+    return std::move(*result);
+  } catch (const std::bad_alloc&) {
+    return base::make_error(ErrorKind::unavailable, "the process is out of memory");
+  } catch (const std::exception& error) {
+    return base::make_error(ErrorKind::unavailable, "the WebAssembly sandbox failed: {}",
+                            base::printable(error.what()));
+  }
+}
+
+AuditRecord outcome_record(const Result& result) {
+  AuditRecord record;
+  record.event = AuditRecord::Event::outcome;
+  record.time = std::chrono::system_clock::now();
+  record.run_id = result.run_id;
+  record.sandbox = result.sandbox.kind;
+  record.status = result.status;
+  record.exit_code = result.exit_code;
+  record.duration = result.duration;
+  record.peak_memory_bytes = result.peak_memory_bytes;
+  record.denial_count = result.denial_count;
+  return record;
+}
+
+SandboxDescription describe(bool metered) {
+  SandboxDescription description{
+      .kind = "wasm", .layers = {"app-permissions", "wasm:in-process", "memory-limit", "deadline"}};
+  if (metered) {
+    description.layers.emplace_back("fuel");
+  }
+  return description;
+}
+
+}  // namespace
+
+class Runtime::Impl {
+ public:
+  Impl(Policy policy, RuntimeOptions options, std::shared_ptr<wasm::Engine> engine)
+      : policy_(std::move(policy)),
+        options_(std::move(options)),
+        engine_(std::move(engine)),
+        memory_limit_bytes_(
+            policy_.compiled().limits().memory_limit(policy::default_module_memory_bytes)),
+        description_(describe(static_cast<bool>(engine_->fuel()))),
+        concurrent_runs_(policy_.compiled().limits().max_concurrent_runs) {}
+
+  const Policy& policy() const noexcept { return policy_; }
+
+  Expected<ModulePointer> compile(std::span<const std::byte> module_bytes) {
+    TRY(check_process());
+    return guarded(wasm::compiler_stack_bytes, [&] {
+      return wasm::CompiledModule::compile(*engine_, module_bytes, memory_limit_bytes_);
+    });
+  }
+
+  void keep(std::string name, ModulePointer module) {
+    const std::unique_lock lock(modules_mutex_);
+    // The old module, if there is one, is freed after the lock.
+    std::swap(modules_[std::move(name)], module);
+  }
+
+  Expected<ModulePointer> find(std::string_view name) const {
+    const std::shared_lock lock(modules_mutex_);
+    const auto found = modules_.find(name);
+    if (found == modules_.end()) {
+      return base::make_error(
+          ErrorKind::not_found,
+          "no module named \"{}\" is compiled in this Runtime; compile it first",
+          base::printable(name));
+    }
+    return found->second;
+  }
+
+  Expected<Result> execute(std::string_view program, const wasm::CompiledModule& module,
+                           RunOptions options, Clock::time_point started) {
+    TRY(check_process());
+    return guarded(stack_for_guest,
+                   [&] { return execute_here(program, module, std::move(options), started); });
+  }
+
+ private:
+  Expected<void> check_process() const {
+    if (!engine_->belongs_to_this_process()) {
+      return base::make_error(
+          ErrorKind::unavailable,
+          "this Runtime was made before a fork, in the parent process; create one "
+          "in the child");
+    }
+    return {};
+  }
+
+  Expected<Result> execute_here(std::string_view program, const wasm::CompiledModule& module,
+                                RunOptions options, Clock::time_point started);
+  wasm::Execution execute_in_slot(const wasm::CompiledModule& module, wasm::GuestRun& run,
+                                  std::chrono::milliseconds timeout);
+  Result make_result(wasm::GuestRun& run, wasm::Execution execution) const;
+  void record_outcome(Result& result) const;
+
+  const Policy policy_;
+  const RuntimeOptions options_;
+  const std::shared_ptr<wasm::Engine> engine_;  // shared with other Runtimes: see Engine
+  const std::uint64_t memory_limit_bytes_;
+  const SandboxDescription description_;
+  wasm::Slots concurrent_runs_;
+  mutable std::shared_mutex modules_mutex_;
+  // Shared with the runs under way, which outlive a replacement.
+  std::map<std::string, ModulePointer, std::less<>> modules_;
+};
+
+Expected<Result> Runtime::Impl::execute_here(std::string_view program,
+                                             const wasm::CompiledModule& module, RunOptions options,
+                                             Clock::time_point started) {
+  if (module.entry() == wasm::CompiledModule::Entry::none) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module \"{}\" exports neither _start nor _initialize, so there is "
+                            "nothing to run",
+                            base::printable(program));
+  }
+  const auto timeout = wasm::effective_timeout(policy_, options);
+  auto input = TRY(wasm::make_guest_input(program, policy_.config(), options));
+  auto functions = TRY(HostFunctions::create(policy_, {.audit = options_.audit,
+                                                       .commands = options_.commands,
+                                                       .path_view = PathView::guest,
+                                                       .sandbox = description_.kind,
+                                                       .deadline = started + timeout,
+                                                       .stop = std::move(options.stop)}));
+  wasm::GuestRun run(functions, *functions.impl().context);
+  run.args = std::move(input.args);
+  run.environment = std::move(input.environment);
+  run.stdin_data = std::move(options.stdin_data);
+  Result result = make_result(run, execute_in_slot(module, run, timeout));
+  result.duration = Clock::now() - started;
+  record_outcome(result);
+  return result;
+}
+
+wasm::Execution Runtime::Impl::execute_in_slot(const wasm::CompiledModule& module,
+                                               wasm::GuestRun& run,
+                                               std::chrono::milliseconds timeout) {
+  const auto& context = run.context;
+  if (auto in_time = context.check_time(); !in_time) {
+    return {.ending = wasm::ending_of(std::move(in_time).error())};
+  }
+  auto turn = concurrent_runs_.take(1, "concurrent runs (max_concurrent_runs)", context.deadline(),
+                                    context.stop());
+  if (!turn) {
+    return {.ending = wasm::ending_of(std::move(turn).error())};
+  }
+  auto slots = engine_->slots().take(module.pool_slots(), "instance slots of this process",
+                                     context.deadline(), context.stop());
+  if (!slots) {
+    return {.ending = wasm::ending_of(std::move(slots).error())};
+  }
+  return wasm::execute_guest(*engine_, module, run, memory_limit_bytes_, timeout);
+}
+
+Result Runtime::Impl::make_result(wasm::GuestRun& run, wasm::Execution execution) const {
+  Result result;
+  result.status = execution.ending.status;
+  result.exit_code = execution.ending.exit_code;
+  result.error = std::move(execution.ending.error);
+  result.stdout_bytes = run.stdout_capture.total_bytes();
+  result.stdout_truncated = run.stdout_capture.truncated();
+  result.stdout_data = run.stdout_capture.take();
+  result.stderr_bytes = run.stderr_capture.total_bytes();
+  result.stderr_truncated = run.stderr_capture.truncated();
+  result.stderr_data = run.stderr_capture.take();
+  result.peak_memory_bytes = execution.peak_memory_bytes;
+  result.fuel_consumed = execution.fuel_consumed;
+  result.sandbox = description_;
+  result.denial_count = run.context.denial_count();
+  if (result.denial_count > 0) {
+    result.denials = run.context.denials();
+  }
+  result.run_id = run.context.run_id();
+  return result;
+}
+
+void Runtime::Impl::record_outcome(Result& result) const {
+  if (options_.audit == nullptr) {
+    return;
+  }
+  auto written = options_.audit->write(outcome_record(result));
+  if (!written && policy_.config().audit_required) {
+    result.status = Status::failed;
+    result.error =
+        base::make_error(ErrorKind::unavailable,
+                         "the run ended, and its outcome could not be recorded although the "
+                         "policy says audit_required: true: {}",
+                         written.error().message);
+  }
+}
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Runtime::Runtime(Runtime&&) noexcept = default;
+Runtime& Runtime::operator=(Runtime&&) noexcept = default;
+Runtime::~Runtime() = default;
+
+Expected<Runtime> Runtime::create(Config config, RuntimeOptions options) {
+  return create(TRY(Policy::compile(std::move(config))), std::move(options));
+}
+
+Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
+  if (policy.config().audit_required && options.audit == nullptr) {
+    return base::make_error(ErrorKind::unavailable,
+                            "the policy says audit_required: true, and no audit sink is set");
+  }
+  const wasm::FuelMetering fuel(policy.compiled().limits().fuel.has_value());
+  auto engine =
+      TRY(guarded(wasm::compiler_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
+  return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine)));
+}
+
+Expected<void> Runtime::compile(std::string name, std::span<const std::byte> module_bytes) {
+  if (name.empty() || name.size() > wasm::max_module_name_bytes ||
+      name.find('\0') != std::string::npos) {
+    return base::make_error(
+        ErrorKind::invalid_argument,
+        "a module's name has 1 to {} bytes and no NUL; it becomes the guest's argv[0]",
+        wasm::max_module_name_bytes);
+  }
+  auto module = TRY(impl_->compile(module_bytes));
+  impl_->keep(std::move(name), std::move(module));
+  return {};
+}
+
+Expected<Result> Runtime::execute(std::string_view name, RunOptions options) {
+  const auto started = Clock::now();
+  const ModulePointer module = TRY(impl_->find(name));
+  return impl_->execute(name, *module, std::move(options), started);
+}
+
+Expected<Result> Runtime::execute(std::string_view name, std::vector<std::string> args,
+                                  std::string stdin_data, std::stop_token stop) {
+  return execute(name, RunOptions{.args = std::move(args),
+                                  .stdin_data = std::move(stdin_data),
+                                  .stop = std::move(stop)});
+}
+
+Expected<Result> Runtime::run(std::span<const std::byte> module_bytes, RunOptions options) {
+  const auto started = Clock::now();
+  const ModulePointer module = TRY(impl_->compile(module_bytes));
+  return impl_->execute(unnamed_module, *module, std::move(options), started);
+}
+
+Expected<Result> Runtime::run(std::span<const std::byte> module_bytes,
+                              std::vector<std::string> args, std::string stdin_data,
+                              std::stop_token stop) {
+  return run(module_bytes, RunOptions{.args = std::move(args),
+                                      .stdin_data = std::move(stdin_data),
+                                      .stop = std::move(stop)});
+}
+
+const Policy& Runtime::policy() const noexcept { return impl_->policy(); }
+
+}  // namespace omnisandbox
