@@ -1,0 +1,4 @@
+;; Cannot start with less than 4 GiB.
+(module
+  (memory (export "memory") 65536)
+  (func (export "_start")))
