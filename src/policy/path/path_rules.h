@@ -15,25 +15,26 @@ namespace omnisandbox::policy {
 
 /// One allowed folder or file, opened when the policy was compiled.
 struct PathRoot {
-  /// O_PATH; what `path` named then, also when it is renamed or replaced later. Of a single file,
-  /// only its folder is held for opening (`folder`): programs replace files by renaming a new one
-  /// over them.
+  /// O_PATH; what `path` named then, also when it is renamed or replaced later.
   linux_::Fd handle;
-  linux_::Fd folder;  ///< of a single file: the folder that holds its name, O_PATH; else not open
-  std::string path;   ///< canonical host path
-  std::string guest_path;                ///< canonical name in guests
-  PathAccess access = PathAccess::none;  ///< `read`, `read_write` or `none`; never `automatic`
+  /// Of a single file: the folder that holds its name, O_PATH; else not open. The file is opened by
+  /// its name in here, because programs replace files by renaming a new one over them.
+  linux_::Fd folder;
+  std::string path;        ///< canonical host path
+  std::string guest_path;  ///< canonical name in guests
+  /// `read`, `read_write` or `none`; never `automatic`, and never more than the capabilities grant.
+  PathAccess access = PathAccess::none;
   bool is_directory = false;
-  bool excludes_devices =
-      false;         ///< its mount is nodev: the kernel itself refuses to open device files there
+  /// Its mount is nodev: the kernel itself refuses to open device files there.
+  bool excludes_devices = false;
   std::string text;  ///< for people: `allowed_paths[1] "/home/user/docs" (read)`
 };
 
 /// The answer for one canonical path.
 struct PathAnswer {
   PathAccess access = PathAccess::none;
-  const PathRoot* root =
-      nullptr;  ///< the longest rule that opens a folder or file over the path; null: none does
+  /// The longest rule that opens a folder or file over the path; null: none does.
+  const PathRoot* root = nullptr;
   std::string_view rule;    ///< text of the rule that decided; empty when none covers it
   std::string_view reason;  ///< when access is `none`: why, in one sentence
 };
@@ -79,6 +80,7 @@ class PathRules {
   std::optional<std::string> resolve_spelling(std::string_view path) const;
 
  private:
+  friend class PathRulesCompiler;
   struct Index;
   std::vector<std::unique_ptr<PathRoot>> roots_;  // unique_ptr: PathAnswer points into it
   std::unique_ptr<const Index> index_;
