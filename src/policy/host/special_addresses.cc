@@ -142,11 +142,12 @@ std::string describe(const IpAddress& address) {
 
 bool holds_special_purpose(const IpRange& range) noexcept {
   if (range.base().is_v4()) return overlaps(v4_ranges, range);
-  if (overlaps(v6_ranges, range) || special_purpose_of(range.base())) return true;
-  // NAT64 ranges hold the special-purpose addresses of IPv4; a range wider than 2000::/3 holds what
-  // lies around it.
-  return nat64_range.contains(range) || range.contains(nat64_range) ||
-         (range.contains(global_unicast_range) && range != global_unicast_range);
+  if (nat64_range.contains(range)) {
+    const auto inside = IpAddress::from_v4(static_cast<std::uint32_t>(range.base().low()));
+    return overlaps(v4_ranges, IpRange::of(inside, range.prefix_bits() - 96));
+  }
+  // What lies outside the global unicast space is special; so is a part of what is wider than it.
+  return overlaps(v6_ranges, range) || !global_unicast_range.contains(range);
 }
 
 }  // namespace omnisandbox::policy

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/host/host_rule.h"
+#include "policy/host/ip_address.h"
+
+namespace omnisandbox::policy {
+
+/// The rules for one host, one range or "*", found by port.
+class HostRuleGroup {
+ public:
+  void add(const ParsedHostRule& rule, std::uint32_t rule_index);
+  void sort();
+
+  /// Calls `visit(rule_index)` for each rule that opens `port` to `scheme`, until it returns false.
+  template <class Visit>
+  bool visit_at(std::uint16_t port, Schemes scheme, Visit&& visit) const {
+    const auto by_low = [](const Entry& entry, std::uint16_t value) {
+      return entry.ports.low < value;
+    };
+    for (auto entry = std::lower_bound(single_ports_.begin(), single_ports_.end(), port, by_low);
+         entry != single_ports_.end() && entry->ports.low == port; ++entry) {
+      if (has_scheme(entry->ports.schemes, scheme) && !visit(entry->rule_index)) return false;
+    }
+    for (const Entry& entry : port_ranges_) {
+      const bool is_open = entry.ports.low <= port && port <= entry.ports.high &&
+                           has_scheme(entry.ports.schemes, scheme);
+      if (is_open && !visit(entry.rule_index)) return false;
+    }
+    return true;
+  }
+  /// Of every rule in the group, in the order of the Config.
+  const std::vector<std::uint32_t>& rules() const noexcept { return rules_; }
+  bool has_addresses() const noexcept { return has_addresses_; }
+
+ private:
+  struct Entry {
+    PortRange ports;
+    std::uint32_t rule_index = 0;
+  };
+  std::vector<Entry> single_ports_;  // sorted by port
+  std::vector<Entry> port_ranges_;
+  std::vector<std::uint32_t> rules_;
+  bool has_addresses_ = false;
+};
+
+/// CIDR ranges of one family. They are nested or apart, never crossing, so each has at most one
+/// smallest range around it; an address is found by binary search for the last range that begins
+/// before it, and from there outwards.
+class RangeTree {
+ public:
+  HostRuleGroup& group_of(const IpRange& range);
+  void build();
+
+  /// The groups of the ranges that hold `address`, the smallest first, until `visit` returns false.
+  template <class Visit>
+  bool visit(const IpAddress& address, Visit&& visit) const {
+    const auto after = std::upper_bound(
+        nodes_.begin(), nodes_.end(), address,
+        [](const IpAddress& value, const Node& node) { return value < node.range.base(); });
+    for (std::size_t i = static_cast<std::size_t>(after - nodes_.begin()); i != 0;
+         i = nodes_[i - 1].parent) {
+      const Node& node = nodes_[i - 1];
+      if (node.range.contains(address) && !visit(node.group)) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Node {
+    IpRange range;
+    std::size_t parent = 0;  // position of the smallest range around it, plus 1; 0: none
+    HostRuleGroup group;
+  };
+  std::vector<Node> nodes_;                                 // sorted by base, wider ranges first
+  std::unordered_map<std::string, std::size_t> positions_;  // while building
+};
+
+/// Finds the rules for a host: by hash for names and their suffixes, by binary search for
+/// addresses.
+class HostIndex {
+ public:
+  explicit HostIndex(std::vector<ParsedHostRule> rules);
+
+  const std::vector<ParsedHostRule>& rules() const noexcept { return rules_; }
+
+  /// The groups whose host covers `name`, the most specific first, until `visit` returns false.
+  template <class Visit>
+  void visit_name(std::string_view name, Visit&& visit) const {
+    if (const auto found = names_.find(name); found != names_.end() && !visit(found->second))
+      return;
+    if (!visit_suffixes(name, visit)) return;
+    // "*" means public hosts, and localhost never is one (RFC 6761).
+    if (!any_.rules().empty() && !is_localhost(name)) visit(any_);
+  }
+  template <class Visit>
+  void visit_address(const IpAddress& address, bool is_public, Visit&& visit) const {
+    if (!(address.is_v4() ? v4_ : v6_).visit(address, visit)) return;
+    if (!any_.rules().empty() && is_public) visit(any_);
+  }
+  bool has_any() const noexcept { return !any_.rules().empty(); }
+
+  static bool is_localhost(std::string_view name) noexcept {
+    return name == "localhost" || name.ends_with(".localhost");
+  }
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+  using Groups = std::unordered_map<std::string, HostRuleGroup, NameHash, std::equal_to<>>;
+
+  // From the longest suffix that any rule has to the shortest.
+  template <class Visit>
+  bool visit_suffixes(std::string_view name, Visit&& visit) const {
+    if (suffixes_.empty()) return true;
+    for (std::size_t dot = first_suffix_dot(name); dot != std::string_view::npos;
+         dot = name.find('.', dot + 1)) {
+      if (const auto found = suffixes_.find(name.substr(dot + 1));
+          found != suffixes_.end() && !visit(found->second))
+        return false;
+    }
+    return true;
+  }
+  std::size_t first_suffix_dot(std::string_view name) const noexcept;
+
+  std::vector<ParsedHostRule> rules_;
+  Groups names_;
+  Groups suffixes_;  // without "*."
+  std::size_t max_suffix_labels_ = 0;
+  RangeTree v4_;
+  RangeTree v6_;
+  HostRuleGroup any_;
+};
+
+}  // namespace omnisandbox::policy
