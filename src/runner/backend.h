@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/audit.h"
+#include "omnisandbox/docker_config.h"
+#include "omnisandbox/expected.h"
+#include "omnisandbox/policy.h"
+#include "omnisandbox/result.h"
+
+namespace omnisandbox::runner {
+
+enum class SandboxKind : std::uint8_t { wasm, process, docker };
+
+/// "wasm", "process" or "docker".
+std::string_view to_string(SandboxKind kind) noexcept;
+
+/// Where a module runs: in a process of its own, or in the caller's.
+enum class IsolationChoice : std::uint8_t { automatic, worker, in_process };
+
+/// One run, as a front end asks for it. Nothing of it has been judged yet.
+struct RunRequest {
+  SandboxKind sandbox = SandboxKind::wasm;
+  std::string target;  ///< a module's file, or a command as the policy lists it
+  std::vector<std::string> args{};
+  std::map<std::string, std::string> environment{};  ///< added to the policy's
+  /// Called once, after the policy has agreed and the module is loaded; empty: the guest's stdin is
+  /// empty.
+  std::function<Expected<std::string>()> read_stdin{};
+  std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
+  std::stop_token stop{};
+  IsolationChoice isolation = IsolationChoice::automatic;
+  NetworkMode network = NetworkMode::none;  ///< of a container
+};
+
+/// One kind of sandbox. A backend never decides what is allowed: the runner has asked the policy
+/// before, and what the guest asks for later goes through the policy too. Thread rule: `run` may be
+/// called from several threads.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual SandboxKind kind() const noexcept = 0;
+  /// How the guest ended is in the Result; an Error says that it never started. Writes the run's
+  /// audit records when it returns a Result. `audit` may be null.
+  virtual Expected<Result> run(const Policy& policy, const RunRequest& request,
+                               std::shared_ptr<AuditSink> audit) const = 0;
+};
+
+}  // namespace omnisandbox::runner

@@ -1,0 +1,17 @@
+#include "runner/standard_backends.h"
+
+#include <wasmtime.h>
+
+#include "runner/wasm_backend.h"
+
+namespace omnisandbox::runner {
+
+std::vector<std::unique_ptr<Backend>> standard_backends() {
+  std::vector<std::unique_ptr<Backend>> backends;
+  backends.push_back(std::make_unique<WasmBackend>());
+  return backends;
+}
+
+std::string_view wasm_engine_version() noexcept { return "wasmtime " WASMTIME_VERSION; }
+
+}  // namespace omnisandbox::runner

@@ -1,0 +1,37 @@
+#include "runner/wasm_backend.h"
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "omnisandbox/runtime.h"
+#include "runner/input_file.h"
+
+namespace omnisandbox::runner {
+
+Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
+                                  std::shared_ptr<AuditSink> audit) const {
+  if (request.isolation == IsolationChoice::worker) {
+    return base::make_error(
+        ErrorKind::unavailable,
+        "this build cannot run modules in a worker process yet; use --isolation in-process");
+  }
+  const std::string module =
+      TRY(read_regular_file(request.target, "the module", max_module_file_bytes));
+  RunOptions options{
+      .args = request.args, .environment = request.environment, .stop = request.stop};
+  if (request.read_stdin) {
+    options.stdin_data = TRY(request.read_stdin());
+  }
+  Runtime runtime = TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit)}));
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      request.deadline - std::chrono::steady_clock::now());
+  options.timeout = std::max(left, std::chrono::milliseconds(1));
+  return runtime.run(std::as_bytes(std::span(module)), std::move(options));
+}
+
+}  // namespace omnisandbox::runner
