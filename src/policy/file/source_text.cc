@@ -130,6 +130,18 @@ bool SourceText::quote_ends(std::size_t offset) const {
   return false;
 }
 
+bool SourceText::is_blank_from(std::size_t offset) const {
+  return text_.find_first_not_of(" \t\r\n", offset) == std::string_view::npos;
+}
+
+std::size_t SourceText::start_of_empty_entry(std::size_t offset) const {
+  if (at(offset) == ',' || at(offset) == ']' || offset == 0) {
+    return offset;
+  }
+  const std::size_t before = text_.find_last_not_of(" \t\r\n", offset - 1);
+  return before != std::string_view::npos && text_[before] == '-' ? before : offset;
+}
+
 bool SourceText::tab_indents_line_of(std::size_t offset) const {
   const std::string_view line = text_.substr(line_start(std::min(offset, text_.size())));
   const std::size_t first = line.find_first_not_of(' ');

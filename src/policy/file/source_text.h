@@ -34,6 +34,11 @@ class SourceText {
   bool stands_at(std::size_t offset, std::string_view value) const;
   /// Whether the quote that begins at `offset` is closed.
   bool quote_ends(std::size_t offset) const;
+  /// Whether nothing but blanks and line ends follows.
+  bool is_blank_from(std::size_t offset) const;
+  /// Where the parser tells of an empty list entry at `offset`: the place of its "-", or `offset`
+  /// itself.
+  std::size_t start_of_empty_entry(std::size_t offset) const;
   bool tab_indents_line_of(std::size_t offset) const;
 
  private:

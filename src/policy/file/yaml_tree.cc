@@ -102,6 +102,18 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
+  /// The error of a text that ends inside brackets; empty when none is open.
+  std::optional<Error> unclosed_bracket() const {
+    for (auto node = open_.rbegin(); node != open_.rend(); ++node) {
+      const char bracket = source_.at(node->offset);
+      if (bracket == '[' || bracket == '{') {
+        return source_.error(node->node.position,
+                             fmt::format("the \"{}\" that begins here is never closed", bracket));
+      }
+    }
+    return std::nullopt;
+  }
+
   static constexpr std::string_view alias_message =
       "found an alias (\"*\" and a name); aliases are not supported, and a value that begins with "
       "\"*\" is written in quotes: "
@@ -110,6 +122,7 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct OpenNode {
     YamlNode node;
+    std::size_t offset;
     std::map<std::string, FilePosition, std::less<>> keys;  // of a mapping: where each was written
   };
 
@@ -144,6 +157,15 @@ class TreeBuilder : public YAML::EventHandler {
     const bool is_key = expects_key();
     const std::vector<YamlNode>& before = open_.back().node.items;
     const bool is_member = open_.back().node.kind == YamlNode::Kind::mapping && !is_key;
+    // Where the text ends inside brackets, the parser tells of a nothing before it tells of the
+    // end.
+    const std::size_t end_of_key =
+        is_member && source_.stands_at(offset, before.back().text) ? before.back().text.size() : 0;
+    if (source_.is_blank_from(offset + end_of_key)) {
+      if (auto error = unclosed_bracket()) {
+        throw Refusal(std::move(*error));
+      }
+    }
     for (const std::string_view word : {"null", "Null", "NULL", "~"}) {
       if (source_.stands_at(offset, word)) {
         throw Refusal(source_.error_at_offset(
@@ -161,7 +183,8 @@ class TreeBuilder : public YAML::EventHandler {
                                     base::printable(before.back().text, 64))));
     }
     throw Refusal(source_.error_at_offset(
-        offset, is_key ? "a key is missing here" : "an entry of the list is empty"));
+        is_key ? offset : source_.start_of_empty_entry(offset),
+        is_key ? "a key is missing here" : "an entry of the list is empty"));
   }
 
   void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -170,10 +193,12 @@ class TreeBuilder : public YAML::EventHandler {
       refuse(mark, fmt::format("nested more than {} levels deep", max_yaml_depth));
     }
     if (expects_key()) {
-      refuse(mark, "a key must be a name, not a list or a mapping");
+      refuse(mark,
+             "a key must be a name, not a list or a mapping; or is a bracket here never closed?");
     }
     open_.push_back(
         {{.kind = kind, .position = source_.position(offset_of(mark)), .text = {}, .items = {}},
+         offset_of(mark),
          {}});
   }
   void close() {
@@ -281,8 +306,17 @@ Expected<YamlNode> parse_yaml(std::string_view text, std::string_view file_name)
   } catch (Refusal& refusal) {
     return std::move(refusal.error());
   } catch (const YAML::Exception& exception) {
-    const std::size_t offset =
+    if (exception.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW ||
+        exception.msg == YAML::ErrorMsg::END_OF_MAP_FLOW) {
+      if (auto error = builder.unclosed_bracket()) {
+        return std::move(*error);
+      }
+    }
+    std::size_t offset =
         std::min(static_cast<std::size_t>(std::max(exception.mark.pos, 0)), text.size());
+    if (exception.msg == YAML::ErrorMsg::ALIAS_NOT_FOUND && offset > 0) {
+      --offset;  // to the "*" itself
+    }
     return source.error_at_offset(offset, explain_syntax_error(source, offset, exception.msg));
   } catch (const std::exception& exception) {
     return Error{
