@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "egress/http_client.h"
 #include "omnisandbox/audit.h"
 #include "omnisandbox/host_functions.h"
 #include "omnisandbox/policy.h"
@@ -53,6 +54,9 @@ class RunContext {
   /// `error` as it is; recorded first when it is a denial. For errors that come from PathGate.
   Error pass_on(std::string_view operation, Error error);
 
+  /// Kept connections for http_fetch; another run never uses them.
+  egress::HttpClientPool& http_clients() noexcept { return http_clients_; }
+
   std::vector<Denial> denials() const;
   std::uint64_t denial_count() const noexcept {
     return denial_count_.load(std::memory_order_relaxed);
@@ -65,6 +69,7 @@ class RunContext {
   Policy policy_;
   HostFunctionOptions options_;
   policy::PathGate gate_;
+  egress::HttpClientPool http_clients_;
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::uint64_t> bytes_written_{0};
   std::atomic<std::uint64_t> files_created_{0};
