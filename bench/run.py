@@ -156,7 +156,7 @@ def build_wazero(build):
     """wazero is no part of an ordinary build, as it is the one program whose source may have to be fetched."""
     if (build / "bench" / CONTESTANTS["wazero"][1]).exists():
         return
-    done = subprocess.run(["cmake", "--build", str(build), "--target", CONTESTANTS["wazero"][1]], capture_output=True, text=True,
+    done = subprocess.run(["cmake", "--build", str(build), "--target", "bench_wazero"], capture_output=True, text=True,
                           check=False)
     if done.returncode != 0:
         print(f"wazero could not be built:\n{done.stdout.strip()[-2000:]}", file=sys.stderr)
