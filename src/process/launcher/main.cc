@@ -1,0 +1,192 @@
+// The launcher: the small, single-threaded program between the library and a confined command. It
+// starts as pid 1 of fresh namespaces, takes a plan from its control channel, puts up the walls it
+// describes, and executes the command. It decides nothing and prints nothing.
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "linux/landlock_calls.h"
+#include "linux/privilege_calls.h"
+#include "linux/process_calls.h"
+#include "process/launcher/confinement.h"
+#include "process/launcher/file_view.h"
+#include "process/launcher/first_process.h"
+#include "process/launcher/reporting.h"
+
+namespace omnisandbox::process::launcher {
+namespace {
+
+// The library may pass a listener's backlog of waiting connections of one command.
+constexpr int proxy_backlog = 128;
+
+bool read_all(char* buffer, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = ::read(control_descriptor, buffer, size);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count <= 0) {
+      return false;
+    }
+    buffer += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// One framed message. The library being gone is the only way that this fails, or a defect.
+std::string read_message() {
+  std::uint32_t length = 0;
+  if (!read_all(reinterpret_cast<char*>(&length), sizeof length) || length > max_plan_bytes) {
+    ::_exit(1);
+  }
+  std::string message(length, '\0');
+  if (!read_all(message.data(), message.size())) {
+    ::_exit(1);
+  }
+  return message;
+}
+
+bool pass_proxy_listener(const LaunchPlan& plan, StepCounter& steps, Failure& failure) {
+  if (plan.proxy_port == 0) {
+    return true;
+  }
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::snprintf(request.ifr_name, sizeof request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (steps.fails_here() || socket < 0 || ::ioctl(socket, SIOCSIFFLAGS, &request) != 0) {
+    return fail(failure, "ioctl SIOCSIFFLAGS", "lo");
+  }
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(plan.proxy_port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (steps.fails_here() ||
+      ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket, proxy_backlog) != 0) {
+    return fail(failure, "bind", "the proxy's port");
+  }
+  Report report;
+  report.kind = Report::Kind::listener;
+  send_report(report, socket);
+  ::close(socket);
+  return true;
+}
+
+[[noreturn]] void run_command(const LaunchPlan& plan, StepCounter& steps, int ruleset) {
+  Failure failure;
+  ::setsid();  // a child of pid 1 leads no group yet: this cannot fail
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::umask(022);
+  if (linux_::close_range(control_descriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
+      ::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
+    fail(failure, "close_range", "");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  if (!confine_self(plan, steps, ruleset, failure)) {
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  const auto start = decode_start(read_message());
+  if (!start) {
+    errno = EINVAL;
+    fail(failure, "decode", "the command");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  if (::chdir(start->working_dir.c_str()) != 0) {
+    fail(failure, "chdir", start->working_dir.c_str());
+    report_and_exit(Report::Kind::exec_failed, failure);
+  }
+  const auto pointers = [](const std::vector<std::string>& texts) {
+    std::vector<char*> result;
+    for (const std::string& text : texts) {
+      result.push_back(const_cast<char*>(text.c_str()));
+    }
+    result.push_back(nullptr);
+    return result;
+  };
+  // The path is a mount of the policy's own handle, in a root that nobody can change: by path is by
+  // handle here, and scripts find themselves by it.
+  ::execve(start->program.c_str(), pointers(start->args).data(),
+           pointers(start->environment).data());
+  fail(failure, "execve", start->program.c_str());
+  report_and_exit(Report::Kind::exec_failed, failure);
+}
+
+[[noreturn]] void launch() {
+  // Two ways to notice that the library is gone: this, and the end of the control channel.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // Nobody inside looks into this process, although it is of the same user.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  sigset_t child_signal;
+  ::sigemptyset(&child_signal);
+  ::sigaddset(&child_signal, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child_signal, nullptr);
+
+  const auto plan = decode_plan(read_message());
+  Failure failure;
+  if (!plan) {
+    errno = EINVAL;
+    fail(failure, "decode", "the plan");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  StepCounter steps(plan->failing_step);
+  bool has_process_tree = false;
+  if (plan->tier == Tier::namespaces) {
+    if (steps.fails_here() || ::sethostname(plan->host_name.data(), plan->host_name.size()) != 0) {
+      fail(failure, "sethostname", plan->host_name.c_str());
+      report_and_exit(Report::Kind::setup_failed, failure);
+    }
+    if (!pass_proxy_listener(*plan, steps, failure) ||
+        !enter_file_view(*plan, steps, has_process_tree, failure)) {
+      report_and_exit(Report::Kind::setup_failed, failure);
+    }
+  } else if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    fail(failure, "prctl", "PR_SET_CHILD_SUBREAPER");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  const int version = linux_::landlock_version();
+  int ruleset = -1;
+  if (!prepare_landlock(*plan, steps, version, ruleset, failure)) {
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  const pid_t command = steps.fails_here() ? -1 : ::fork();
+  if (command < 0) {
+    fail(failure, "fork", "");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  if (command == 0) {
+    run_command(*plan, steps, ruleset);
+  }
+  if (linux_::drop_all_capabilities() != 0) {
+    ::_exit(1);
+  }
+  // The streams are the command's: their readers must see the end when it ends.
+  for (int stream = 0; stream < control_descriptor; ++stream) {
+    ::close(stream);
+  }
+  Report report;
+  report.kind = Report::Kind::prepared;
+  report.value = (has_process_tree ? wall_process_tree : 0U) |
+                 (static_cast<unsigned>(version > 0 ? version : 0) << wall_landlock_shift);
+  send_report(report);
+  serve_as_first_process(*plan, command);
+}
+
+}  // namespace
+}  // namespace omnisandbox::process::launcher
+
+int main() { omnisandbox::process::launcher::launch(); }

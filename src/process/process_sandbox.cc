@@ -1,0 +1,178 @@
+#include "omnisandbox/process_sandbox.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/random_id.h"
+#include "base/try.h"
+#include "policy/compiled_policy.h"
+#include "process/command_run.h"
+
+namespace omnisandbox {
+
+using Clock = std::chrono::steady_clock;
+
+class ProcessSandbox::Impl {
+ public:
+  Impl(Policy its_policy, ProcessSandboxOptions its_options, process::RunMachinery its_machinery)
+      : policy(std::move(its_policy)),
+        options(std::move(its_options)),
+        machinery(std::move(its_machinery)) {}
+
+  /// An error only where the policy says that nothing may go unrecorded.
+  Expected<void> record(AuditRecord entry, const std::string& run_id) const {
+    if (options.audit == nullptr) {
+      return {};
+    }
+    entry.time = std::chrono::system_clock::now();
+    entry.run_id = run_id;
+    entry.sandbox = "process";
+    entry.operation = "run";
+    auto written = options.audit->write(entry);
+    return policy.config().audit_required ? written : Expected<void>{};
+  }
+
+  Expected<void> judge(std::string_view command, const std::vector<std::string>& args,
+                       const std::string& run_id) const {
+    auto grant = policy.compiled().judge_command(command, args);
+    AuditRecord decision;
+    decision.capability = Capability::exec_run;
+    decision.resource = command;
+    decision.granted = grant.has_value();
+    decision.rule = grant ? std::string(grant->rule) : grant.error().rule;
+    decision.reason = grant ? std::string() : grant.error().reason;
+    TRY(record(std::move(decision), run_id));
+    return grant ? Expected<void>{} : Error::from_denial(std::move(grant).error());
+  }
+
+  Policy policy;
+  ProcessSandboxOptions options;
+  process::RunMachinery machinery;
+};
+
+ProcessSandbox::ProcessSandbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ProcessSandbox::ProcessSandbox(ProcessSandbox&&) noexcept = default;
+ProcessSandbox& ProcessSandbox::operator=(ProcessSandbox&&) noexcept = default;
+ProcessSandbox::~ProcessSandbox() = default;
+
+Expected<ProcessSandbox> ProcessSandbox::create(Config config, ProcessSandboxOptions options) {
+  return create(TRY(Policy::compile(std::move(config))), std::move(options));
+}
+
+Expected<ProcessSandbox> ProcessSandbox::create(Policy policy, ProcessSandboxOptions options) {
+  if (policy.config().audit_required && options.audit == nullptr) {
+    return base::make_error(ErrorKind::unavailable,
+                            "the policy says audit_required: true, and no audit sink is set");
+  }
+  auto machinery = TRY(process::prepare_machinery(options.launcher, options.egress.get()));
+  return ProcessSandbox(
+      std::make_unique<Impl>(std::move(policy), std::move(options), std::move(machinery)));
+}
+
+Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::string> args,
+                                     ProcessRunOptions options) {
+  const std::string run_id = base::random_id();
+  TRY(impl_->judge(command, args, run_id));
+  const auto limit = impl_->policy.compiled().limits().timeout;
+  process::CommandJob job{
+      .command = std::string(command),
+      .args = std::move(args),
+      .stdin_data = std::move(options.stdin_data),
+      .environment = std::move(options.environment),
+      .deadline = Clock::now() + std::min(options.timeout.value_or(limit), limit),
+      .stop = std::move(options.stop),
+      .on_stdout = std::move(options.on_stdout),
+      .on_stderr = std::move(options.on_stderr),
+      .run_id = run_id};
+  auto result = process::run_confined(impl_->policy, impl_->machinery, job);
+  AuditRecord outcome;
+  outcome.event = AuditRecord::Event::outcome;
+  outcome.resource = job.command;
+  if (result) {
+    outcome.status = result->status;
+    outcome.exit_code = result->exit_code;
+    outcome.duration = result->duration;
+    outcome.peak_memory_bytes = result->peak_memory_bytes;
+    outcome.reason = result->error ? result->error->message : std::string();
+  } else {
+    outcome.status = Status::failed;
+    outcome.reason = result.error().message;
+  }
+  TRY(impl_->record(std::move(outcome), run_id));
+  return result;
+}
+
+Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::string> args,
+                                     std::string stdin_data, std::stop_token stop) {
+  return run(command, std::move(args),
+             ProcessRunOptions{.stdin_data = std::move(stdin_data), .stop = std::move(stop)});
+}
+
+const Policy& ProcessSandbox::policy() const noexcept { return impl_->policy; }
+
+namespace {
+
+class ProcessCommandRunner final : public CommandRunner {
+ public:
+  ProcessCommandRunner(std::shared_ptr<process::EgressServer> egress,
+                       process::RunMachinery machinery)
+      : egress_(std::move(egress)), machinery_(std::move(machinery)) {}
+
+  Expected<Result> run(const Policy& policy, const CommandRequest& request,
+                       Clock::time_point deadline, std::stop_token stop) override {
+    return process::run_confined(policy, machinery_,
+                                 process::CommandJob{.command = request.command,
+                                                     .args = request.args,
+                                                     .stdin_data = request.stdin_data,
+                                                     .environment = {},
+                                                     .deadline = deadline,
+                                                     .stop = std::move(stop),
+                                                     .on_stdout = {},
+                                                     .on_stderr = {},
+                                                     .run_id = base::random_id()});
+  }
+
+ private:
+  // Shared with whoever else sends commands through it.
+  std::shared_ptr<process::EgressServer> egress_;
+  process::RunMachinery machinery_;
+};
+
+}  // namespace
+
+Expected<std::shared_ptr<CommandRunner>> make_process_command_runner(
+    ProcessSandboxOptions options) {
+  auto machinery = TRY(process::prepare_machinery(options.launcher, options.egress.get()));
+  return std::shared_ptr<CommandRunner>(
+      std::make_shared<ProcessCommandRunner>(std::move(options.egress), std::move(machinery)));
+}
+
+ProcessSandboxProbe probe_process_sandbox(const ProcessSandboxOptions& options) {
+  ProcessSandboxProbe probe;
+  const auto attempt = [&]() -> Expected<Result> {
+    auto sandbox = TRY(ProcessSandbox::create(Config{.capabilities = {Capability::exec_run},
+                                                     .timeout = std::chrono::seconds(5),
+                                                     .allowed_commands = {"true"}},
+                                              options));
+    return sandbox.run("true", {});
+  };
+  const auto result = attempt();
+  if (!result) {
+    probe.missing.push_back(result.error().message);
+    return probe;
+  }
+  probe.available = result->status == Status::ok;
+  probe.layers = result->sandbox.layers;
+  if (result->error) {
+    probe.missing.push_back(result->error->message);
+  }
+  for (const std::string& layer : probe.layers) {
+    if (layer.find("weaker") != std::string::npos) {
+      probe.missing.push_back(layer +
+                              "; run as root, or in a delegated cgroup (systemd: Delegate=yes)");
+    }
+  }
+  return probe;
+}
+
+}  // namespace omnisandbox

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linux/fd.h"
+#include "omnisandbox/expected.h"
+
+namespace omnisandbox::process {
+
+/// What a run may use, and what it used, as far as control groups count it.
+struct CgroupLimits {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t tasks = 0;
+};
+
+/// The control groups of one run, under the caller's own: one of version 2, or one in each of the
+/// hierarchies of version 1 that are there and may be written. Removed on destruction; the run's
+/// processes must be gone by then.
+class RunCgroup {
+ public:
+  /// Never fails: what the machine does not offer is not limited, and `limits_memory` and
+  /// `limits_tasks` say so.
+  static RunCgroup create(const CgroupLimits& limits);
+  RunCgroup(RunCgroup&&) noexcept = default;
+  RunCgroup& operator=(RunCgroup&&) noexcept = default;
+  ~RunCgroup();
+
+  bool limits_memory() const noexcept { return memory_.is_open(); }
+  bool limits_tasks() const noexcept { return tasks_.is_open(); }
+  /// Version 2: processes are born into it.
+  const linux_::Fd* birth_place() const noexcept {
+    return unified_.is_open() ? &unified_ : nullptr;
+  }
+  /// Version 1: moves a process that has just been born.
+  Expected<void> adopt(int pid) const;
+
+  /// How often a process was killed for memory, and refused for the number of tasks.
+  std::uint64_t memory_kills() const;
+  std::uint64_t task_refusals() const;
+  std::uint64_t peak_memory_bytes() const;
+  std::vector<std::string> layers() const;
+
+ private:
+  RunCgroup() = default;
+  bool create_unified(const CgroupLimits& limits, const std::string& own_path);
+  void create_legacy(const std::string& controller, const std::string& own_path,
+                     const char* limit_file, std::uint64_t limit, linux_::Fd& group);
+
+  struct Folder {
+    linux_::Fd parent;
+    std::string name;
+  };
+  std::vector<Folder> folders_;  // what is to be removed
+  linux_::Fd unified_;
+  linux_::Fd memory_;  // the folder whose files count memory; of either version
+  linux_::Fd tasks_;
+};
+
+}  // namespace omnisandbox::process

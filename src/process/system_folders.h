@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "process/launch_plan.h"
+#include "process/view_builder.h"
+
+namespace omnisandbox::process {
+
+/// The read-only part of the system that programs need to start: libraries, the loader, data,
+/// a few files of /etc. No program is in it: those come one by one.
+void add_system_folders(const ViewRequest& request, FileViewPlan& plan);
+
+/// The programs themselves, each a mount of its own that may be executed, under the path that the
+/// policy resolved and under the name that it lists.
+void add_programs(const ViewRequest& request, FileViewPlan& plan);
+
+/// /dev with the harmless nodes, and names for the standard streams.
+void add_devices(FileViewPlan& plan);
+
+/// Fills in the identity of what `source` names now; false where it is missing.
+bool identify(ViewStep& step);
+
+}  // namespace omnisandbox::process

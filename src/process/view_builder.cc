@@ -1,0 +1,342 @@
+#include "process/view_builder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "linux/file_system.h"
+#include "linux/landlock_calls.h"
+#include "policy/path/path_text.h"
+#include "process/system_folders.h"
+
+namespace omnisandbox::process {
+namespace {
+
+namespace landlock = linux_::landlock;
+using policy::CompiledPolicy;
+using policy::PathRoot;
+
+constexpr std::uint64_t landlock_read = landlock::read_file | landlock::read_dir;
+// Sockets and devices are never made in a folder of the host's.
+constexpr std::uint64_t landlock_write = landlock::write_file | landlock::remove_dir |
+                                         landlock::remove_file | landlock::make_dir |
+                                         landlock::make_reg | landlock::make_fifo |
+                                         landlock::make_sym | landlock::refer | landlock::truncate;
+
+struct Access {
+  bool reads = false;
+  bool writes = false;
+  bool opens() const { return reads || writes; }
+  bool operator==(const Access&) const = default;
+};
+
+// Over all layers; the capabilities have been taken into account by the rules.
+Access access_of(const CompiledPolicy& policy, std::string_view path) {
+  auto least = PathAccess::read_write;
+  for (const CompiledPolicy* layer = &policy; layer != nullptr; layer = layer->base()) {
+    const auto answer = layer->paths().judge(path);
+    least = std::min(least, answer.root == nullptr ? PathAccess::none : answer.access);
+  }
+  return {.reads = least >= PathAccess::read && policy.has(Capability::fs_read),
+          .writes = least == PathAccess::read_write && policy.has(Capability::fs_write)};
+}
+
+bool may_hide_below(const CompiledPolicy& policy, std::string_view path) {
+  for (const CompiledPolicy* layer = &policy; layer != nullptr; layer = layer->base()) {
+    if (!layer->paths().rule_below(path).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The system's own trees that have a fresh counterpart inside, or none at all.
+constexpr std::string_view special_folders[] = {"/proc", "/sys", "/dev"};
+
+bool is_special(std::string_view path) {
+  return std::any_of(
+      std::begin(special_folders), std::end(special_folders),
+      [path](std::string_view folder) { return policy::is_at_or_beneath(path, folder); });
+}
+
+bool in_every_layer(const CompiledPolicy* layer, std::string_view path) {
+  for (; layer != nullptr; layer = layer->base()) {
+    const auto& commands = layer->commands().commands();
+    if (std::none_of(commands.begin(), commands.end(),
+                     [path](const auto& command) { return command->path == path; })) {
+      return false;
+    }
+  }
+  return true;
+}
+
+class ViewBuilder {
+ public:
+  explicit ViewBuilder(const ViewRequest& request) : request_(request), policy_(*request.policy) {}
+
+  Expected<FileViewPlan> build() {
+    collect_roots();
+    add_base();
+    for (const auto& [path, root] : roots_) {
+      if (!is_special(path)) {
+        TRY(add_root(path, *root));
+      }
+    }
+    // Parents before what lies in them, so that each lands on what was mounted before.
+    std::stable_sort(opened_.begin(), opened_.end(), [](const auto& left, const auto& right) {
+      return left.target.size() < right.target.size();
+    });
+    std::move(opened_.begin(), opened_.end(), std::back_inserter(plan_.steps));
+    std::move(late_.begin(), late_.end(), std::back_inserter(plan_.steps));
+    add_programs(request_, plan_);
+    choose_working_dir();
+    return std::move(plan_);
+  }
+
+ private:
+  // The roots of every layer: where an outer layer is narrower, its own roots are the openings.
+  void collect_roots() {
+    for (const CompiledPolicy* layer = &policy_; layer != nullptr; layer = layer->base()) {
+      for (const auto& root : layer->paths().roots()) {
+        roots_.emplace(root->path, root.get());
+      }
+    }
+  }
+
+  void add_base() {
+    add_system_folders(request_, plan_);
+    plan_.landlock_paths.push_back({"/proc", landlock_read});
+    if (request_.tier == Tier::namespaces) {
+      plan_.landlock_paths.push_back({"/", landlock::read_dir});
+    }
+    plan_.landlock_paths.push_back({"/tmp", landlock_read | landlock_write | landlock::make_sock});
+    opened_.push_back({.kind = StepKind::private_tree,
+                       .target = "/tmp",
+                       .size_bytes = request_.private_bytes,
+                       .file_count = request_.private_files});
+    // Above all roots, "/" included.
+    FileViewPlan devices;
+    add_devices(devices);
+    late_.push_back({.kind = StepKind::process_tree, .target = "/proc"});
+    std::move(devices.steps.begin(), devices.steps.end(), std::back_inserter(late_));
+    std::move(devices.landlock_paths.begin(), devices.landlock_paths.end(),
+              std::back_inserter(plan_.landlock_paths));
+  }
+
+  Expected<void> add_root(const std::string& path, const PathRoot& root) {
+    const Access access = access_of(policy_, path);
+    if (!access.opens()) {
+      return {};
+    }
+    const std::string guest = guest_path_of(path, root);
+    const struct stat status = TRY(linux_::stat_of(root.handle));
+    ViewStep step{.kind = StepKind::bind,
+                  .flags = step_no_exec,
+                  .source = path,
+                  .target = guest,
+                  .device = status.st_dev,
+                  .inode = status.st_ino};
+    step.flags |= access.writes ? 0 : step_read_only;
+    if (!S_ISDIR(status.st_mode)) {
+      step.flags |= step_is_file;
+      TRY(use_current_file(root, step));
+    }
+    if (guest == "/tmp") {
+      std::erase_if(opened_, [](const ViewStep& other) { return other.target == "/tmp"; });
+    }
+    opened_.push_back(std::move(step));
+    add_landlock(guest, access);
+    if (S_ISDIR(status.st_mode)) {
+      for (const std::string_view special : special_folders) {
+        if (special != path && policy::is_at_or_beneath(special, path)) {
+          hide(std::string(special), guest_name(guest, path, special));
+        }
+      }
+      TRY(search(root.handle, path, guest, path, access));
+    }
+    return {};
+  }
+
+  // Programs replace a file by renaming a new one over it, so a rule for a single file means its
+  // name in the folder that the policy holds open.
+  Expected<void> use_current_file(const PathRoot& root, ViewStep& step) {
+    if (!root.folder.is_open()) {
+      return {};
+    }
+    const auto status = linux_::stat_at(root.folder, policy::last_component_of(step.source));
+    if (!status) {
+      step.flags |= step_optional;
+      return {};
+    }
+    if (!S_ISREG(status->st_mode)) {
+      return base::make_error(ErrorKind::io,
+                              "the policy opens {} as a file, and it is none any more",
+                              base::printable(step.source));
+    }
+    step.device = status->st_dev;
+    step.inode = status->st_ino;
+    return {};
+  }
+
+  void add_landlock(const std::string& guest, Access access) {
+    plan_.landlock_paths.push_back(
+        {guest, (access.reads ? landlock_read : 0) | (access.writes ? landlock_write : 0)});
+  }
+
+  std::string guest_path_of(const std::string& path, const PathRoot& root) const {
+    // The innermost layer names things; an outer root inside one of its folders is named by that.
+    const auto answer = policy_.paths().judge(path);
+    const PathRoot& naming = answer.root != nullptr ? *answer.root : root;
+    return guest_name(naming.guest_path, naming.path, path);
+  }
+
+  static std::string guest_name(const std::string& guest, std::string_view host_folder,
+                                std::string_view host_path) {
+    if (host_path == host_folder) {
+      return guest;
+    }
+    const std::size_t skip = host_folder == "/" ? 1 : host_folder.size() + 1;
+    return policy::join(guest, host_path.substr(skip));
+  }
+
+  void hide(const std::string& path, std::string target) {
+    plan_.hides_something = true;
+    const bool has_opening_below = std::any_of(roots_.begin(), roots_.end(), [&](const auto& root) {
+      return root.first != path && policy::is_at_or_beneath(root.first, path) &&
+             access_of(policy_, root.first).opens();
+    });
+    if (has_opening_below) {
+      // A longer rule opens a part of it again, which needs a place to stand.
+      opened_.push_back({.kind = StepKind::private_tree,
+                         .flags = step_read_only,
+                         .target = std::move(target),
+                         .size_bytes = 65536,
+                         .file_count = 1024});
+      return;
+    }
+    late_.insert(late_.begin(), {.kind = StepKind::mask, .target = std::move(target)});
+  }
+
+  // Everything below `path` whose access is not its folder's is hidden or made read-only.
+  Expected<void> search(const linux_::Fd& folder, const std::string& path, const std::string& guest,
+                        const std::string& root, Access access) {
+    auto opened = linux_::open_at2(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0,
+                                   linux_::resolve_exactly);
+    if (!opened) {
+      // What this user cannot list the command cannot list either.
+      return opened.error().system_errno == EACCES ? Expected<void>() : opened.error();
+    }
+    const auto entries = TRY(linux_::list_directory(*opened, max_searched_entries));
+    searched_ += entries.size();
+    if (searched_ > max_searched_entries) {
+      return base::make_error(
+          ErrorKind::too_large,
+          "{} holds more than {} files to look through for what the policy hides; open a narrower "
+          "folder, or set allow_secrets where nothing in it is secret",
+          base::printable(root), max_searched_entries);
+    }
+    for (const auto& entry : entries) {
+      TRY(consider(*opened, entry, path, guest, root, access));
+    }
+    return {};
+  }
+
+  Expected<void> consider(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
+                          const std::string& path, const std::string& guest,
+                          const std::string& root, Access access) {
+    if (entry.type == DT_LNK) {
+      return {};
+    }
+    const std::string child = policy::join(path, entry.name);
+    if (roots_.contains(child) || is_special(child)) {
+      // A root of its own; where that opens nothing, it is hidden here.
+      if (roots_.contains(child) && !access_of(policy_, child).opens()) {
+        hide(child, policy::join(guest, entry.name));
+      }
+      return {};
+    }
+    const Access own = access_of(policy_, child);
+    const std::string target = policy::join(guest, entry.name);
+    if (!own.opens()) {
+      hide(child, target);
+      return {};
+    }
+    const bool is_folder =
+        entry.type == DT_DIR ||
+        (entry.type == DT_UNKNOWN && linux_::stat_at(folder, entry.name).has_value() &&
+         S_ISDIR(linux_::stat_at(folder, entry.name)->st_mode));
+    const bool narrower = own != access && !own.writes;
+    if (narrower) {
+      plan_.hides_something = true;
+      opened_.push_back({.kind = StepKind::pin, .flags = step_read_only, .target = target});
+    }
+    if (!is_folder) {
+      return {};
+    }
+    if (own.writes && !narrower && may_hide_below(policy_, child)) {
+      // Renamed, it would carry what is hidden in it to a name that no rule knows.
+      opened_.push_back({.kind = StepKind::pin, .target = target});
+    }
+    auto handle = linux_::open_at2(folder.get(), entry.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
+                                   linux_::resolve_exactly);
+    if (!handle) {
+      return {};  // gone, or replaced by something that is no folder
+    }
+    return search(*handle, child, target, root, own);
+  }
+
+  void choose_working_dir() {
+    plan_.working_dir = request_.working_dir;
+    if (!plan_.working_dir.empty()) {
+      if (const auto answer = policy_.paths().judge(plan_.working_dir); answer.root != nullptr) {
+        plan_.working_dir =
+            guest_name(answer.root->guest_path, answer.root->path, plan_.working_dir);
+      }
+      return;
+    }
+    for (const auto& root : policy_.paths().roots()) {
+      if (root->is_directory && !is_special(root->path) && access_of(policy_, root->path).opens()) {
+        plan_.working_dir = root->guest_path;
+        return;
+      }
+    }
+    plan_.working_dir = "/tmp";
+  }
+
+  const ViewRequest& request_;
+  const CompiledPolicy& policy_;
+  std::map<std::string, const PathRoot*, std::less<>> roots_;
+  FileViewPlan plan_;
+  std::vector<ViewStep> opened_;  // roots and what is narrower in them
+  std::vector<ViewStep> late_;    // what lies over all of them
+  std::size_t searched_ = 0;
+};
+
+}  // namespace
+
+std::vector<ProgramFile> programs_of(const CompiledPolicy& policy) {
+  std::vector<ProgramFile> programs;
+  for (const auto& command : policy.commands().commands()) {
+    if (in_every_layer(policy.base(), command->path)) {
+      programs.push_back({.name = command->name,
+                          .path = command->path,
+                          .device = command->device,
+                          .inode = command->inode,
+                          .modified_ns = command->modified_ns,
+                          .changed_ns = command->changed_ns});
+    }
+  }
+  return programs;
+}
+
+Expected<FileViewPlan> build_file_view(const ViewRequest& request) {
+  return ViewBuilder(request).build();
+}
+
+}  // namespace omnisandbox::process

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/expected.h"
+#include "policy/compiled_policy.h"
+#include "process/launch_plan.h"
+
+namespace omnisandbox::process {
+
+/// The file view of one run: what stands where in the new root, and what Landlock opens of it.
+struct FileViewPlan {
+  std::vector<ViewStep> steps;
+  std::vector<LandlockPath> landlock_paths;
+  std::string working_dir;
+  bool hides_something = false;  ///< has masks or narrower folders: Landlock alone cannot do that
+};
+
+/// A program that may be executed inside, besides those that the policy resolved when it was
+/// compiled.
+struct ProgramFile {
+  std::string name;  ///< as it was asked for
+  std::string path;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
+};
+
+struct ViewRequest {
+  const policy::CompiledPolicy* policy = nullptr;
+  Tier tier = Tier::namespaces;
+  std::string working_dir;          ///< empty: the first allowed folder, else /tmp
+  std::uint64_t private_bytes = 0;  ///< size of /tmp
+  std::uint64_t private_files = 0;
+  bool needs_certificates = false;
+  std::vector<ProgramFile> programs;
+};
+
+/// Derives the view from the policy. Looks through the folders that the policy opens for what its
+/// rules take away inside them, so the answer holds for one run. `too_large` where there is more to
+/// look through than `max_searched_entries`.
+Expected<FileViewPlan> build_file_view(const ViewRequest& request);
+
+/// The programs that a policy resolved.
+std::vector<ProgramFile> programs_of(const policy::CompiledPolicy& policy);
+
+// Half a second of looking; a policy that opens more names a narrower folder.
+inline constexpr std::size_t max_searched_entries = 1'000'000;
+
+}  // namespace omnisandbox::process
