@@ -205,7 +205,7 @@ TEST_F(Redirects, ToWhatTheRulesDoNotAllowAreDenied) {
       [&](const RawRequest&) { return response(302, {"Location: " + current_location}); }));
   Server second(redirecting());
   const std::string second_port = std::to_string(second.port());
-  HttpRun run({first.host_and_port(), "evil.example.org"});
+  HttpRun run({first.url(), "evil.example.org"});
   for (const std::string& location :
        {second.url(), "//127.0.0.1:" + second_port + "/", "http://2130706433:" + second_port + "/",
         "http://localhost:" + second_port + "/", "http://[::ffff:127.0.0.1]:" + second_port + "/",
