@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/stat.h>
+
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +18,12 @@ using FollowLast = base::StrongBool<struct FollowLastTag>;
 
 /// How the caller names paths, and where they must stay.
 struct PathQuestion {
-  std::string_view path;  ///< absolute, as `view` says
+  std::string_view path;  ///< absolute, as `view` says; a trailing slash demands a folder
   PathUse use = PathUse::read;
   PathView view = PathView::host;
   FollowLast follow_last = FollowLast::yes;
   /// When not empty: a canonical folder (as `OpenedPath::canonical` names it) that the path must
-  /// not leave, whatever the rules say; WASI's directory handles need it.
+  /// not leave, whatever the rules say; WASI's directory handles need it. Host view only.
   std::string_view beneath{};
 };
 
@@ -29,9 +32,11 @@ struct PathQuestion {
 class OpenedPath {
  public:
   linux_::Fd file;
-  std::string
-      canonical;  ///< the host path that was judged and walked: absolute, no links, no "." or ".."
-  std::string rule;  ///< for audit
+  /// The host path that was judged and walked: absolute, no links, no "." or "..".
+  std::string canonical;
+  std::string rule;       ///< for audit
+  struct stat status {};  ///< of the open file, when it was opened
+
  private:
   friend class PathGate;
   OpenedPath() = default;
@@ -39,13 +44,16 @@ class OpenedPath {
 
 /// A granted name in an opened folder, for calls that act on names: mkdirat, unlinkat, renameat,
 /// linkat. `name` is one component (never "", "." or ".."), or "." where the path is an allowed
-/// root itself; such calls never follow it.
+/// folder itself; such calls never follow it.
 class LocatedPath {
  public:
   linux_::Fd parent;
   std::string name;
   std::string canonical;
   std::string rule;
+  bool wants_directory = false;  ///< the path ended in a slash
+  /// What has the name, with FollowLast::yes; empty when nothing has, and with FollowLast::no.
+  std::optional<struct stat> status{};
 
  private:
   friend class PathGate;
@@ -56,19 +64,22 @@ class LocatedPath {
 /// only inside what the policy allows; the path that results is judged, and then walked by the
 /// kernel beneath the rule's own handle with symbolic links forbidden. So what was judged is what
 /// is opened, whatever changes meanwhile. Errors: `denied` (with the Denial), `not_found`,
-/// `invalid_argument` (NUL, relative, too long), `io`.
+/// `invalid_argument` (NUL, relative, too long; a device, FIFO or socket), `io`; errno is set where
+/// a system call failed.
 class PathGate {
  public:
   /// `judge` must outlive the gate.
   explicit PathGate(const PathJudge& judge) : judge_(judge) {}
 
-  /// Opens an existing file, or creates one where `flags` has O_CREAT. O_CLOEXEC and
+  /// Opens an existing file or folder, or creates a file where `flags` has O_CREAT. O_CLOEXEC and
   /// O_NONBLOCK|O_NOCTTY are added. `flags` that write, create or truncate need `PathUse::write`,
-  /// else `internal`. Type and size are the caller's business.
+  /// else `internal`. Nothing but files and folders is opened, except with O_PATH. A file with
+  /// several names is `denied` for writing, unless the policy allows it.
   Expected<OpenedPath> open(const PathQuestion& question, int flags, unsigned mode = 0) const;
 
   /// Opens the folder that holds the path. The last component need not exist; where it is a
-  /// symbolic link and `follow_last` says yes, it is resolved first (a dangling one is `denied`).
+  /// symbolic link and `follow_last` says yes, it is resolved first (a dangling one is `denied`
+  /// for writing).
   Expected<LocatedPath> locate(const PathQuestion& question) const;
 
  private:
