@@ -251,11 +251,19 @@ std::optional<std::string> CompiledPolicy::host_path_of(std::string_view guest_p
 }
 
 std::optional<std::string> CompiledPolicy::resolve_spelling(std::string_view path) const {
-  return paths_.resolve_spelling(path);
+  auto canonical = paths_.resolve_spelling(path);
+  // What a rule spells as it is leads nowhere else: an outer layer refuses it.
+  return canonical == path ? std::nullopt : canonical;
 }
 
 bool CompiledPolicy::is_above_root(std::string_view canonical) const {
-  return paths_.is_above_root(canonical);
+  // A rule may be wider than one of an outer layer beneath it: the way there is open, too.
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    if (layer->paths_.is_above_root(canonical)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool CompiledPolicy::allows_hard_links() const noexcept {
