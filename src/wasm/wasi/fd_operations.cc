@@ -244,6 +244,9 @@ Errno fd_filestat_set_times(GuestCall& call, GuestFd fd, std::uint64_t accessed,
     return times.error();
   }
   const Descriptor& open = **descriptor;
+  if (open.is_folder_of_files) {
+    return Errno::perm;
+  }
   // A descriptor that is only read from can be used to set times where the path may be written.
   if (!open.may_write) {
     host_functions::RunContext& context = call.run.context;

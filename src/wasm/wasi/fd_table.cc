@@ -94,7 +94,7 @@ bool FdTable::renumber(std::uint32_t from, std::uint32_t to) {
 
 void FdTable::renamed(std::string_view old_canonical, std::string_view new_canonical) {
   for (const auto& descriptor : descriptors_) {
-    if (descriptor == nullptr || descriptor->canonical.empty() || descriptor->preopen_name ||
+    if (descriptor == nullptr || descriptor->is_folder_of_files || descriptor->preopen_name ||
         !policy::is_at_or_beneath(descriptor->canonical, old_canonical)) {
       continue;
     }

@@ -31,7 +31,8 @@ struct Descriptor {
   std::uint16_t flags = 0;  ///< fdflags
 
   /// The host path that the policy granted. Every operation on a path beneath a directory starts
-  /// from it and is judged anew, so a directory is a name here, not a capability.
+  /// from it and is judged anew, so a directory is a name here, not a capability. Of a folder of
+  /// files: the guest's name for it.
   std::string canonical;
   linux_::Fd file;         ///< not open for the standard streams and for preopened directories
   bool may_write = false;  ///< of a file: it was granted for writing

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "linux/file_names.h"
-#include "tl/expected.hpp"
+#include <tl/expected.hpp>
 #include "wasm/wasi/types.h"
 
 namespace omnisandbox::wasm::wasi {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "linux/fd.h"
-#include "tl/expected.hpp"
+#include <tl/expected.hpp>
 #include "wasm/wasi/fd_table.h"
 
 namespace omnisandbox::wasm::wasi {

@@ -32,15 +32,18 @@ Trimmed trim(std::string_view text) {
   return trimmed;
 }
 
-Errno refuse_absolute(GuestCall& call, std::string_view operation, std::string_view path) {
-  return errno_of(call.run.context.refused(
-      operation,
-      Denial{.capability = Capability::fs_read,
-             .resource = std::string(path),
-             .rule = {},
-             .reason = "a guest names files relative to a directory that it has opened, never by "
-                       "an absolute path",
-             .remedy = {}}));
+Errno refuse(GuestCall& call, std::string_view operation, std::string_view path,
+             std::string_view reason) {
+  return errno_of(call.run.context.refused(operation, Denial{.capability = Capability::fs_read,
+                                                             .resource = std::string(path),
+                                                             .rule = {},
+                                                             .reason = std::string(reason),
+                                                             .remedy = {}}));
+}
+
+bool has_parent_step(std::string_view path) {
+  return path == ".." || path.starts_with("../") || path.ends_with("/..") ||
+         path.find("/../") != std::string_view::npos;
 }
 
 const AllowedFile* allowed_file(const Descriptor& directory, std::string_view name) {
@@ -85,7 +88,9 @@ tl::expected<PathArgument, Errno> take_path(GuestCall& call, std::string_view op
     return tl::unexpected(text.error());
   }
   if (text->starts_with('/')) {
-    return tl::unexpected(refuse_absolute(call, operation, *text));
+    return tl::unexpected(refuse(call, operation, *text,
+                                 "a guest names files relative to a directory that it has opened, "
+                                 "never by an absolute path"));
   }
   const Trimmed trimmed = trim(*text);
   PathArgument argument;
@@ -95,14 +100,24 @@ tl::expected<PathArgument, Errno> take_path(GuestCall& call, std::string_view op
   argument.names_itself = last == "." || last == "..";
   argument.is_the_directory = trimmed.text == ".";
   if (const AllowedFile* file = allowed_file(*directory, trimmed.text)) {
-    argument.host_path = file->host_path;
+    argument.path = file->host_path;
     argument.beneath = policy::parent_of(file->host_path);
     return argument;
   }
-  argument.host_path = argument.is_the_directory ? directory->canonical
-                                                 : policy::join(directory->canonical, trimmed.text);
-  argument.beneath = directory->canonical;
-  if (argument.host_path.size() > policy::max_path_bytes) {
+  argument.path = argument.is_the_directory ? directory->canonical
+                                            : policy::join(directory->canonical, trimmed.text);
+  if (directory->is_folder_of_files) {
+    // The folder is a name of the guest's alone, so no folder of the host holds the path in it.
+    if (has_parent_step(trimmed.text)) {
+      return tl::unexpected(refuse(call, operation, argument.path,
+                                   "it may lead out of the folder, of which the policy opens "
+                                   "single files only"));
+    }
+    argument.view = PathView::guest;
+  } else {
+    argument.beneath = directory->canonical;
+  }
+  if (argument.path.size() > policy::max_path_bytes) {
     return tl::unexpected(Errno::nametoolong);
   }
   return argument;
@@ -124,8 +139,7 @@ tl::expected<policy::LocatedPath, Errno> locate_for_change(GuestCall& call,
   if (located->name == ".") {
     return tl::unexpected(Errno::busy);
   }
-  if (auto granted =
-          context.granted(Capability::fs_write, operation, argument.host_path, located->rule);
+  if (auto granted = context.granted(Capability::fs_write, operation, argument.path, located->rule);
       !granted) {
     return tl::unexpected(fail(call, operation, std::move(granted).error()));
   }

@@ -14,25 +14,26 @@ namespace omnisandbox::wasm::wasi {
 /// turned into a question for the path gate.
 struct PathArgument {
   const Descriptor* directory = nullptr;
-  std::string host_path;          ///< absolute; links, "." and ".." are the gate's business
+  std::string path;  ///< absolute, as `view` says; links, "." and ".." are the gate's business
+  PathView view = PathView::host;
   std::string beneath;            ///< the path must not leave this folder
   bool wants_directory = false;   ///< it ended in a slash
   bool names_itself = false;      ///< its last component is "." or "..": not a name to act on
   bool is_the_directory = false;  ///< it is "." and nothing else
 
   policy::PathQuestion question(policy::PathUse use, policy::FollowLast follow_last) const {
-    return {.path = host_path,
+    return {.path = path,
             .use = use,
-            .view = PathView::host,
+            .view = view,
             // A slash after a link asks for what the link leads to.
             .follow_last = wants_directory ? policy::FollowLast::yes : follow_last,
             .beneath = beneath};
   }
   /// A question about the name itself: a link is not followed, slash or not.
   policy::PathQuestion name_question(policy::PathUse use) const {
-    return {.path = host_path,
+    return {.path = path,
             .use = use,
-            .view = PathView::host,
+            .view = view,
             .follow_last = policy::FollowLast::no,
             .beneath = beneath};
   }

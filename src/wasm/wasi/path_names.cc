@@ -130,8 +130,11 @@ Errno path_symlink(GuestCall& call, Pointer target, Size target_length, GuestFd 
     return located.error() == Errno::busy ? Errno::exist : located.error();
   }
   // Nothing is created then, so nothing is counted.
-  if (!argument->wants_directory && linux_::stat_at(located->parent, located->name)) {
-    return Errno::exist;
+  if (const auto taken = linux_::stat_at(located->parent, located->name)) {
+    return argument->wants_directory && !S_ISDIR(taken->st_mode) ? Errno::notdir : Errno::exist;
+  }
+  if (argument->wants_directory) {
+    return Errno::noent;
   }
   const policy::PathRoot* root = call.run.context.compiled().paths().judge(located->canonical).root;
   if (root == nullptr || !stays_inside(*text, located->canonical, root->path)) {
@@ -140,7 +143,7 @@ Errno path_symlink(GuestCall& call, Pointer target, Size target_length, GuestFd 
   if (auto charged = call.run.context.charge_file_created(); !charged) {
     return fail(call, operation, std::move(charged).error());
   }
-  const auto made = linux_::symlink_at(*text, located->parent, argument->name_of(*located));
+  const auto made = linux_::symlink_at(*text, located->parent, located->name);
   return made ? Errno::success : fail(call, operation, made.error());
 }
 

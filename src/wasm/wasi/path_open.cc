@@ -1,13 +1,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <utility>
 
-#include "base/error.h"
 #include "linux/file_data.h"
-#include "linux/file_system.h"
 #include "wasm/wasi/path_argument.h"
-#include "wasm/wasi/write_rules.h"
 
 namespace omnisandbox::wasm::wasi {
 namespace {
@@ -69,20 +67,19 @@ tl::expected<OpenRequest, Errno> check_request(const Descriptor& directory,
   return request;
 }
 
-int host_flags_of(const OpenRequest& request, bool is_directory) {
-  if (is_directory) {
-    return O_RDONLY | O_DIRECTORY;
-  }
+int host_flags_of(const OpenRequest& request, const PathArgument& argument) {
   // Truncating works on the open file, after it was checked, and needs it open for writing.
   const int access = !request.changes() ? O_RDONLY : request.reads() ? O_RDWR : O_WRONLY;
+  const bool directory = request.want_directory || argument.wants_directory;
   const std::uint16_t flags = request.flags;
-  return access | ((flags & fdflags::append) != 0 ? O_APPEND : 0) |
+  return access | (directory ? O_DIRECTORY : 0) |
+         ((flags & fdflags::append) != 0 && request.changes() ? O_APPEND : 0) |
          ((flags & fdflags::dsync) != 0 ? O_DSYNC : 0) |
          ((flags & (fdflags::sync | fdflags::rsync)) != 0 ? O_SYNC : 0);
 }
 
 Descriptor descriptor_of(const OpenRequest& request, policy::OpenedPath opened, bool is_directory,
-                         const Descriptor& parent, const PathArgument& argument) {
+                         const PathArgument& argument) {
   Descriptor descriptor;
   descriptor.kind = is_directory ? Descriptor::Kind::directory : Descriptor::Kind::file;
   Rights possible = is_directory ? rights::of_directory : rights::of_file;
@@ -96,12 +93,13 @@ Descriptor descriptor_of(const OpenRequest& request, policy::OpenedPath opened, 
   descriptor.file = std::move(opened.file);
   descriptor.may_write = !is_directory && request.changes();
   if (argument.is_the_directory) {
-    descriptor.allowed_files = parent.allowed_files;
+    descriptor.allowed_files = argument.directory->allowed_files;
   }
   return descriptor;
 }
 
-// One try: `again` when the file came or went between two steps.
+// One try: `again` when the file came or went between two steps. Nothing is created or cut before
+// the decision is on record.
 class Opening {
  public:
   Opening(GuestCall& call, const PathArgument& argument, const OpenRequest& request)
@@ -111,126 +109,73 @@ class Opening {
         request_(request),
         use_(request.changes() || request.create ? PathUse::write : PathUse::read) {}
 
-  /// Everything but the creation of a file starts from a handle that can do nothing: it tells what
-  /// there is before anything is opened. A FIFO blocks nobody so, and a device does nothing.
   tl::expected<Descriptor, Errno> attempt() {
-    auto probe = context_.gate().open(argument_.question(probe_use(), request_.follow),
-                                      O_PATH | (follows() ? 0 : O_NOFOLLOW));
-    if (!probe) {
-      if (probe.error().kind == ErrorKind::not_found && request_.create) {
-        return create();
-      }
-      return tl::unexpected(fail(call_, operation, std::move(probe).error()));
+    const bool exclusive = request_.create && request_.exclusive;
+    auto opened =
+        context_.gate().open(argument_.question(use_, exclusive ? FollowLast::no : request_.follow),
+                             exclusive ? O_PATH | O_NOFOLLOW : host_flags_of(request_, argument_));
+    if (opened) {
+      return exclusive ? tl::unexpected(Errno::exist) : use(std::move(*opened));
     }
-    const auto status = linux_::stat_of(probe->file);
-    if (!status) {
-      return tl::unexpected(fail(call_, operation, status.error()));
+    if (request_.create && opened.error().kind == ErrorKind::not_found) {
+      return create();
     }
-    if (const Errno wrong = check_type(*status); wrong != Errno::success) {
-      return tl::unexpected(wrong);
-    }
-    if (request_.changes()) {
-      if (const Errno refused = check_link_count(call_, operation, *status, probe->canonical);
-          refused != Errno::success) {
-        return tl::unexpected(refused);
-      }
-    }
-    if (auto granted = context_.granted(capability(), operation, argument_.host_path, probe->rule);
-        !granted) {
-      return tl::unexpected(fail(call_, operation, std::move(granted).error()));
-    }
-    return open_existing(*probe, S_ISDIR(status->st_mode));
+    return tl::unexpected(fail(call_, operation, std::move(opened).error()));
   }
 
  private:
-  bool follows() const { return static_cast<bool>(request_.follow) || argument_.wants_directory; }
-  // An existing file that is only read may also be named with O_CREAT.
-  PathUse probe_use() const { return use_; }
-  Capability capability() const {
-    return use_ == PathUse::write ? Capability::fs_write : Capability::fs_read;
-  }
-
-  Errno check_type(const struct stat& status) const {
-    if (request_.create && request_.exclusive) {
-      return Errno::exist;
+  tl::expected<Descriptor, Errno> use(policy::OpenedPath opened) {
+    const bool is_directory = S_ISDIR(opened.status.st_mode);
+    if (is_directory && (request_.changes() || request_.create)) {
+      return tl::unexpected(Errno::isdir);
     }
-    if (S_ISLNK(status.st_mode)) {
-      return request_.want_directory ? Errno::notdir : Errno::loop;
+    if (const Errno refused = record(opened.rule); refused != Errno::success) {
+      return tl::unexpected(refused);
     }
-    if (S_ISDIR(status.st_mode)) {
-      return request_.changes() || request_.create ? Errno::isdir : Errno::success;
-    }
-    if (request_.want_directory || argument_.wants_directory) {
-      return Errno::notdir;
-    }
-    return S_ISREG(status.st_mode) ? Errno::success : Errno::notsup;
-  }
-
-  tl::expected<Descriptor, Errno> open_existing(const policy::OpenedPath& probe,
-                                                bool is_directory) {
-    // By the canonical path: what is audited is what is opened.
-    auto opened = context_.gate().open({.path = probe.canonical,
-                                        .use = use_,
-                                        .view = PathView::host,
-                                        .follow_last = FollowLast::no},
-                                       host_flags_of(request_, is_directory));
-    if (!opened) {
-      const int reason = opened.error().system_errno;
-      if (reason == ENOENT || reason == ELOOP || reason == ENOTDIR || reason == EISDIR) {
-        return tl::unexpected(Errno::again);
-      }
-      return tl::unexpected(fail(call_, operation, std::move(opened).error()));
-    }
-    // Another file may have taken the name meanwhile: it must pass the same checks.
-    const auto status = linux_::stat_of(opened->file);
-    if (!status || S_ISDIR(status->st_mode) != is_directory ||
-        (!is_directory && !S_ISREG(status->st_mode))) {
-      return tl::unexpected(Errno::again);
-    }
-    if (request_.changes()) {
-      if (const Errno refused = check_link_count(call_, operation, *status, opened->canonical);
-          refused != Errno::success) {
-        return tl::unexpected(refused);
-      }
-    }
-    if (request_.truncate) {
-      if (const auto cut = linux_::set_size(opened->file, 0); !cut) {
+    if (request_.truncate && opened.status.st_size > 0) {
+      if (const auto cut = linux_::set_size(opened.file, 0); !cut) {
         return tl::unexpected(fail(call_, operation, cut.error()));
       }
     }
-    return descriptor_of(request_, std::move(*opened), is_directory, *argument_.directory,
-                         argument_);
+    return descriptor_of(request_, std::move(opened), is_directory, argument_);
   }
 
   tl::expected<Descriptor, Errno> create() {
-    if (argument_.wants_directory || argument_.names_itself) {
-      return tl::unexpected(argument_.wants_directory ? Errno::isdir : Errno::noent);
+    if (argument_.wants_directory) {
+      return tl::unexpected(Errno::isdir);
     }
-    auto located = context_.gate().locate(argument_.question(PathUse::write, request_.follow));
+    const FollowLast follow = request_.exclusive ? FollowLast::no : request_.follow;
+    auto located = context_.gate().locate(argument_.question(PathUse::write, follow));
     if (!located) {
       return tl::unexpected(fail(call_, operation, std::move(located).error()));
     }
     if (auto charged = context_.charge_file_created(); !charged) {
       return tl::unexpected(fail(call_, operation, std::move(charged).error()));
     }
-    if (auto granted =
-            context_.granted(Capability::fs_write, operation, argument_.host_path, located->rule);
-        !granted) {
-      return tl::unexpected(fail(call_, operation, std::move(granted).error()));
+    if (const Errno refused = record(located->rule); refused != Errno::success) {
+      return tl::unexpected(refused);
     }
+    // By the canonical path: what is on record is what is created.
     auto created =
         context_.gate().open({.path = located->canonical,
                               .use = PathUse::write,
                               .view = PathView::host,
                               .follow_last = FollowLast::no},
-                             host_flags_of(request_, false) | O_CREAT | O_EXCL, new_file_mode);
+                             host_flags_of(request_, argument_) | O_CREAT | O_EXCL, new_file_mode);
     if (!created) {
       if (created.error().system_errno == EEXIST && !request_.exclusive) {
         return tl::unexpected(Errno::again);
       }
       return tl::unexpected(fail(call_, operation, std::move(created).error()));
     }
-    return descriptor_of(request_, std::move(*created), false, *argument_.directory, argument_);
+    return descriptor_of(request_, std::move(*created), false, argument_);
+  }
+
+  Errno record(const std::string& rule) {
+    const Capability capability =
+        use_ == PathUse::write ? Capability::fs_write : Capability::fs_read;
+    auto granted = context_.granted(capability, operation, argument_.path, rule);
+    return granted ? Errno::success : fail(call_, operation, std::move(granted).error());
   }
 
   GuestCall& call_;
@@ -265,7 +210,7 @@ tl::expected<Descriptor, Errno> open(GuestCall& call, const PathArgument& argume
   // path for writing it opens it for reading, so only the capability can be missing.
   host_functions::RunContext& context = call.run.context;
   if (request.changes() && (request.base & rights::fd_read) != 0) {
-    if (auto missing = context.compiled().missing(Capability::fs_read, argument.host_path)) {
+    if (auto missing = context.compiled().missing(Capability::fs_read, argument.path)) {
       return tl::unexpected(errno_of(context.refused(operation, std::move(*missing))));
     }
   }

@@ -41,7 +41,7 @@ tl::expected<Looked, Errno> look_up(GuestCall& call, std::string_view operation,
     return tl::unexpected(fail(call, operation, std::move(opened).error()));
   }
   const Capability capability = use == PathUse::read ? Capability::fs_read : Capability::fs_write;
-  if (auto granted = context.granted(capability, operation, argument.host_path, opened->rule);
+  if (auto granted = context.granted(capability, operation, argument.path, opened->rule);
       !granted) {
     return tl::unexpected(fail(call, operation, std::move(granted).error()));
   }
@@ -175,8 +175,7 @@ Errno path_readlink(GuestCall& call, GuestFd fd, Pointer path, Size path_length,
   if (!located) {
     return fail(call, operation, std::move(located).error());
   }
-  if (auto granted =
-          context.granted(Capability::fs_read, operation, argument->host_path, located->rule);
+  if (auto granted = context.granted(Capability::fs_read, operation, argument->path, located->rule);
       !granted) {
     return fail(call, operation, std::move(granted).error());
   }

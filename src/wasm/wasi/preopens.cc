@@ -38,19 +38,20 @@ class Preopens {
   // Guests reach a file through a folder, so its folder is shown: as one that holds this file.
   void add_file(const std::string& guest_path, const std::string& host_path) {
     const std::string guest_folder(policy::parent_of(guest_path));
-    if (const Descriptor* shown = nearest_folder_over(guest_path)) {
+    const Descriptor* shown = nearest_folder_over(guest_path);
+    if (shown != nullptr && !shown->is_folder_of_files) {
       if (policy::join(shown->canonical, rest_beneath(guest_path, *shown->preopen_name)) ==
           host_path) {
         return;
       }
       // A folder of that guest name further down would hide what `shown` holds there.
-      if (*shown->preopen_name != guest_folder && !shown->is_folder_of_files) {
+      if (*shown->preopen_name != guest_folder) {
         return;
       }
     }
     const auto [found, is_new] = folders_.emplace(guest_folder, list_.size());
     if (is_new) {
-      Descriptor descriptor = folder(guest_folder, std::string(policy::parent_of(host_path)));
+      Descriptor descriptor = folder(guest_folder, guest_folder);
       descriptor.is_folder_of_files = true;
       list_.push_back(std::move(descriptor));
     }
