@@ -71,6 +71,7 @@ TEST_F(HostileFiles, ADiskCannotBeFilled) {
   Config config = files_config();
   config.max_files_created = 100;
   config.max_write_bytes = 4 * 1024 * 1024;  // 64 blocks of 64 KiB
+  config.max_file_bytes = 64 * 1024 * 1024;
   config.timeout = std::chrono::seconds(60);
   Runtime runtime = runtime_for(config);
   for (const Case& attack : {Case{"files", 100}, Case{"bytes", 64}, Case{"sparse", 0},

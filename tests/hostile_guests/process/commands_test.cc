@@ -1,0 +1,124 @@
+// Which programs run: only those that the policy lists, however they are called.
+#include <sys/stat.h>
+
+#include "process_fixture.h"
+
+namespace omnisandbox {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+#if defined(__x86_64__)
+constexpr const char* loader = "/lib64/ld-linux-x86-64.so.2";
+#else
+constexpr const char* loader = "/lib/ld-linux-aarch64.so.1";
+#endif
+
+using Commands = ProcessTest;
+
+TEST_F(Commands, AnAllowedProgramRunsAndItsChildrenToo) {
+  const Result result = must_run(config({"sh", "cat"}), "sh", {"-c", "cat inside.txt"});
+  EXPECT_EQ(result.stdout_data, "inside");
+  EXPECT_EQ(result.status, Status::ok);
+  EXPECT_THAT(result.sandbox.layers, testing::Contains("seccomp"));
+}
+
+TEST_F(Commands, WhatIsNotListedIsDenied) {
+  const auto result = run(config(), "id", {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::denied);
+}
+
+TEST_F(Commands, ArgumentsArePlainBytes) {
+  const std::vector<std::string> args = {"%s|", "; touch /tmp/x", "$(id)", "*", "a\nb", ""};
+  const Result result = must_run(config({"printf"}), "printf", args);
+  EXPECT_EQ(result.stdout_data, "; touch /tmp/x|$(id)|*|a\nb||");
+}
+
+TEST_F(Commands, OtherProgramsAreNotThere) {
+  const Result result = attack({"exec_each", "/usr/bin/id", "/bin/sh", "/bin/cat"});
+  EXPECT_THAT(result.stdout_data, HasSubstr("refused: /bin/cat: ENOENT"));
+}
+
+TEST_F(Commands, TheLoaderStartsNothingElse) {
+  attack({"exec_with_arguments", loader, "/usr/bin/id"});
+  for (const char* program : {"/usr/lib/git-core/git", "/usr/lib/openssh/ssh-keysign"}) {
+    const Result result = attack({"exec_with_arguments", loader, program});
+    EXPECT_THAT(result.stderr_data, HasSubstr("error while loading")) << program;
+  }
+}
+
+TEST_F(Commands, WrittenFilesDoNotRun) {
+  for (const std::string& folder : {path("work"), std::string("/tmp")}) {
+    const Result result = attack({"exec_written", hostile(), folder, loader});
+    EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("refused: " + folder + "/written: EACCES"),
+                                          HasSubstr("refused: mmap of a written file as code"),
+                                          HasSubstr("refused: " + folder + "/written.sh: EACCES")));
+    EXPECT_THAT(result.stderr_data, HasSubstr("failed to map segment"));
+  }
+}
+
+TEST_F(Commands, MemoryFilesDoNotRun) {
+  EXPECT_THAT(attack({"memfd", hostile()}).stdout_data, HasSubstr("refused: memfd_create"));
+}
+
+TEST_F(Commands, AScriptNeedsItsInterpreterAllowed) {
+  // As a script of the user's would be: executable, and not writable by others.
+  const std::string script = std::string(OMNISANDBOX_HOSTILE_FOLDER) + "/script.sh";
+  const auto refused = run(config({script.c_str()}), script, {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("interpreter"));
+  const Result result = must_run(config({script.c_str(), "sh"}), script, {"x"});
+  EXPECT_EQ(result.stdout_data, "script with x\n");
+}
+
+TEST_F(Commands, TheEnvironmentIsThePolicysAlone) {
+  ASSERT_EQ(::setenv("LD_PRELOAD", "/nonexistent.so", 1), 0);
+  ASSERT_EQ(::setenv("HOST_SECRET", "1", 1), 0);
+  Config with_variable = config();
+  with_variable.environment = {{"GREETING", "hello"}};
+  const Result result = must_run(with_variable, hostile(), {"environment"});
+  ::unsetenv("LD_PRELOAD");
+  ::unsetenv("HOST_SECRET");
+  EXPECT_THAT(result.stdout_data,
+              AllOf(HasSubstr("GREETING=hello\n"), HasSubstr("PATH=/usr/"),
+                    Not(HasSubstr("LD_PRELOAD")), Not(HasSubstr("HOST_SECRET"))));
+  EXPECT_THAT(result.stderr_data, Not(HasSubstr("LD_PRELOAD")));
+}
+
+TEST_F(Commands, ChildrenOfToolsAreConfinedLikeTheirParents) {
+  // Tools that execute what they are told to.
+  const Config policy = config({"find", "env", "sort", "tar"});
+  const Result found = must_run(policy, "find", {".", "-exec", "/usr/bin/id", ";"});
+  EXPECT_THAT(found.stderr_data, HasSubstr("id"));
+  EXPECT_THAT(found.stdout_data, Not(HasSubstr("uid=")));
+  const Result through_env = must_run(policy, "env", {"-S", "id -u"});
+  EXPECT_EQ(through_env.exit_code, 127);
+  const Result tar = must_run(
+      policy, "tar",
+      {"-cf", "/dev/null", "--checkpoint=1", "--checkpoint-action=exec=id > owned", "inside.txt"});
+  EXPECT_FALSE(exists("work/owned")) << tar.stderr_data;
+}
+
+TEST_F(Commands, AFileThatWasReplacedAfterCompilingIsNotRun) {
+  if (::access(OMNISANDBOX_HOSTILE_FOLDER, W_OK) != 0) {
+    GTEST_SKIP() << "this user cannot write beside the test program";
+  }
+  const std::string program = std::string(OMNISANDBOX_HOSTILE_FOLDER) + "/replaced";
+  std::filesystem::copy_file("/bin/true", program,
+                             std::filesystem::copy_options::overwrite_existing);
+  auto sandbox = ProcessSandbox::create(config({program.c_str()}));
+  ASSERT_TRUE(sandbox);
+  EXPECT_EQ(sandbox->run(program, {})->status, Status::ok);
+  std::ofstream(program, std::ios::app) << "changed";
+  const auto changed = sandbox->run(program, {});
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().kind, ErrorKind::denied);
+  EXPECT_THAT(changed.error().message, HasSubstr("compile the policy again"));
+  std::filesystem::remove(program);
+}
+
+}  // namespace
+}  // namespace omnisandbox

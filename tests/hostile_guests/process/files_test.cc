@@ -1,0 +1,146 @@
+// What a command sees of the file system: what the policy opens, and as far as it opens it.
+#include "process_fixture.h"
+
+namespace omnisandbox {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+using Files = ProcessTest;
+
+TEST_F(Files, AllowedFoldersWorkAndOthersAreNotThere) {
+  const Result result = must_run(config({"sh", "cat"}), "sh",
+                                 {"-c", "cat inside.txt; echo new > made.txt; cat " +
+                                            path("outside/secret.txt") + " || echo absent"});
+  EXPECT_EQ(result.stdout_data, "insideabsent\n");
+  EXPECT_EQ(read("work/made.txt"), "new\n");
+}
+
+TEST_F(Files, LinksDoNotLeadOutside) {
+  std::filesystem::create_symlink(path("outside"), path("work/link"));
+  std::filesystem::create_symlink(path("outside/new"), path("work/dangling"));
+  const Result result =
+      must_run(config({"sh", "cat"}), "sh",
+               {"-c", "cat link/secret.txt; cat /proc/self/root/" + path("outside/secret.txt") +
+                          "; echo x > dangling; true"});
+  EXPECT_THAT(result.stdout_data, Not(HasSubstr("secret")));
+  EXPECT_FALSE(exists("outside/new"));
+}
+
+TEST_F(Files, AReadOnlyRuleIsReadOnly) {
+  Config policy = config({"sh", "cat", "mv", "ln"});
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read)};
+  const Result result = must_run(policy, "sh",
+                                 {"-c",
+                                  "cat inside.txt; echo x > inside.txt; echo x > new; mv "
+                                  "inside.txt moved; ln inside.txt /tmp/linked"});
+  EXPECT_EQ(result.stdout_data, "inside");
+  EXPECT_EQ(read("work/inside.txt"), "inside");
+  EXPECT_FALSE(exists("work/new"));
+  EXPECT_FALSE(exists("work/moved"));
+}
+
+TEST_F(Files, WithoutFsWriteNothingIsWritten) {
+  Config policy = config({"sh", "cat"});
+  policy.capabilities = {Capability::exec_run, Capability::fs_read};
+  must_run(policy, "sh", {"-c", "echo x > new"});
+  EXPECT_FALSE(exists("work/new"));
+  policy.capabilities = {Capability::exec_run};
+  const Result result = must_run(policy, "cat", {path("work/inside.txt")});
+  EXPECT_EQ(result.stdout_data, "");
+}
+
+TEST_F(Files, NarrowerRulesInsideHold) {
+  std::filesystem::create_directories(path("work/closed/open"));
+  std::filesystem::create_directories(path("work/fixed"));
+  write("work/closed/a", "closed");
+  write("work/closed/open/b", "opened again");
+  write("work/fixed/c", "fixed");
+  Config policy = config({"sh", "cat"});
+  policy.allowed_paths = {path("work"), PathRule(path("work/closed"), PathAccess::none),
+                          PathRule(path("work/closed/open"), PathAccess::read),
+                          PathRule(path("work/fixed"), PathAccess::read)};
+  const Result result =
+      must_run(policy, "sh",
+               {"-c",
+                "cat closed/a; cat closed/open/b fixed/c; echo x > closed/new; echo x > "
+                "closed/open/new; echo x > fixed/new; echo x > fine"});
+  EXPECT_EQ(result.stdout_data, "opened againfixed");
+  EXPECT_EQ(read("work/fine"), "x\n");
+  for (const char* name : {"work/closed/new", "work/closed/open/new", "work/fixed/new"}) {
+    EXPECT_FALSE(exists(name)) << name;
+  }
+}
+
+TEST_F(Files, SecretsAreHiddenAndStaySoWhenTheirFolderMoves) {
+  std::filesystem::create_directories(path("work/deep/.ssh"));
+  std::filesystem::create_directories(path("work/.git/hooks"));
+  write("work/deep/.ssh/id", "private key");
+  write("work/.env", "TOKEN=1");
+  write("work/.git/config", "[core]");
+  const Result result = must_run(
+      config({"sh", "cat", "mv", "rm", "mkdir"}), "sh",
+      {"-c",
+       "cat deep/.ssh/id .env; mv .env .x; mv deep deeper; cat deeper/.ssh/id; cat .git/config; "
+       "echo x > .git/hooks/post-checkout; echo x > .git/config; rm -rf .git/hooks; mv .git .old; "
+       "mkdir -p .git/hooks; echo x > .git/hooks/pre-commit; true"});
+  EXPECT_EQ(result.stdout_data, "[core]");
+  EXPECT_EQ(read("work/.env"), "TOKEN=1");
+  EXPECT_EQ(read("work/.git/config"), "[core]");
+  EXPECT_FALSE(exists("work/.git/hooks/post-checkout"));
+  EXPECT_FALSE(exists("work/.git/hooks/pre-commit"));
+  EXPECT_FALSE(exists("work/.old"));
+  EXPECT_TRUE(exists("work/.git/hooks"));
+}
+
+TEST_F(Files, ASecondNameOfTheFolderIsUsedInside) {
+  Config policy = config({"cat", "pwd"});
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read, "/project")};
+  EXPECT_EQ(must_run(policy, "cat", {"/project/inside.txt"}).stdout_data, "inside");
+  EXPECT_EQ(must_run(policy, "pwd", {}).stdout_data, "/project\n");
+  EXPECT_EQ(must_run(policy, "cat", {path("work/inside.txt")}).stdout_data, "");
+}
+
+TEST_F(Files, AFolderThatWasReplacedIsNotOpened) {
+  auto sandbox = ProcessSandbox::create(config({"cat"}));
+  ASSERT_TRUE(sandbox);
+  std::filesystem::rename(path("work"), path("was"));
+  std::filesystem::create_symlink(path("outside"), path("work"));
+  EXPECT_FALSE(sandbox->run("cat", {"secret.txt"}));
+  std::filesystem::remove(path("work"));
+  std::filesystem::create_directory(path("work"));
+  const auto replaced = sandbox->run("cat", {"secret.txt"});
+  ASSERT_FALSE(replaced);
+  EXPECT_EQ(replaced.error().kind, ErrorKind::denied);
+}
+
+TEST_F(Files, TmpIsPrivateAndBounded) {
+  write("outside/of_host", "x");
+  const Config policy = config({"sh", "ls", "cat"});
+  must_run(policy, "sh", {"-c", "echo left > /tmp/left"});
+  EXPECT_FALSE(std::filesystem::exists("/tmp/left"));
+  EXPECT_THAT(must_run(policy, "ls", {"/tmp"}).stdout_data, Not(HasSubstr("left")));
+  Config small = config();
+  small.max_write_bytes = 4 * 1024 * 1024;
+  EXPECT_THAT(must_run(small, hostile(), {"fill_disk", "/tmp"}).stdout_data,
+              HasSubstr("wrote 4 MiB: E"));
+  EXPECT_THAT(must_run(small, hostile(), {"fill_disk", path("work")}).stdout_data,
+              HasSubstr("wrote 4 MiB: EFBIG"));
+}
+
+TEST_F(Files, ASingleFileMayBeARule) {
+  write("outside/one.txt", "one");
+  Config policy = config({"sh", "cat"});
+  policy.allowed_paths = {PathRule(path("outside/one.txt"), PathAccess::read_write)};
+  const Result result =
+      must_run(policy, "sh",
+               {"-c", "cat " + path("outside/one.txt") + "; echo two > " + path("outside/one.txt") +
+                          "; cat " + path("outside/secret.txt")});
+  EXPECT_EQ(result.stdout_data, "one");
+  EXPECT_EQ(read("outside/one.txt"), "two\n");
+}
+
+}  // namespace
+}  // namespace omnisandbox
