@@ -105,6 +105,8 @@ Limits limits_of(const Config& config, const Limits* base) {
   }
   Limits limits;
   limits.memory_limit_bytes = narrowed(memory_limit_bytes, of(&Limits::memory_limit_bytes));
+  limits.base_has_default_memory =
+      base != nullptr && (base->base_has_default_memory || !base->memory_limit_bytes);
   limits.timeout = narrowed(config.timeout, of(&Limits::timeout));
   limits.cpu_time = narrowed(config.cpu_time_limit, of(&Limits::cpu_time));
   limits.fuel = narrowed(config.fuel_limit, of(&Limits::fuel));
@@ -294,9 +296,35 @@ tl::expected<CompiledPolicy::CommandGrant, Denial> CompiledPolicy::judge_command
     }
     if (layer == this) {
       grant = CommandGrant{answer.command, answer.options, answer.rule};
+      continue;
+    }
+    grant.options = narrowed_options(grant.options, answer.options, *layer);
+    if (grant.command == nullptr) {
+      grant.command = answer.command;
     }
   }
   return grant;
+}
+
+const CommandRule* CompiledPolicy::narrowed_options(const CommandRule* inner,
+                                                    const CommandRule* outer,
+                                                    const CompiledPolicy& layer) const {
+  CommandRule both = *inner;
+  both.network = inner->network && outer->network;
+  both.timeout = narrowed(inner->timeout, &outer->timeout);
+  both.memory_limit_mb = narrowed(inner->memory_limit_mb, &outer->memory_limit_mb);
+  if (both.memory_limit_mb && !outer->memory_limit_mb) {
+    const std::uint64_t bound = layer.limits_.memory_limit(default_command_memory_bytes) / mebibyte;
+    both.memory_limit_mb = std::min(*both.memory_limit_mb, bound);
+  }
+  if (both.working_dir.empty()) {
+    both.working_dir = outer->working_dir;
+  }
+  if (both == *inner) {
+    return inner;
+  }
+  const std::lock_guard lock(narrowed_rules_mutex_);
+  return &narrowed_rules_.try_emplace({inner, outer}, std::move(both)).first->second;
 }
 
 tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_request(

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "omnisandbox/policy.h"
@@ -34,9 +38,13 @@ struct Limits {
   std::uint32_t max_concurrent_runs = 0;
   std::uint64_t max_host_calls = 0;
 
+  /// An outer layer chose no memory limit, so that the sandbox's default is its limit.
+  bool base_has_default_memory = false;
+
   /// What the user chose, else the sandbox's own default.
   std::uint64_t memory_limit(std::uint64_t sandbox_default_bytes) const {
-    return memory_limit_bytes.value_or(sandbox_default_bytes);
+    const std::uint64_t chosen = memory_limit_bytes.value_or(sandbox_default_bytes);
+    return base_has_default_memory ? std::min(chosen, sandbox_default_bytes) : chosen;
   }
 };
 
@@ -68,7 +76,8 @@ class CompiledPolicy final : public PathJudge {
   bool allows_hard_links() const noexcept override;
 
   struct CommandGrant {
-    const ResolvedCommand* command = nullptr;
+    const ResolvedCommand* command = nullptr;  ///< null where "*" rules alone allow it
+    /// Of the innermost layer's rule, with the smaller limits of all; lives as long as the policy.
     const CommandRule* options = nullptr;
     std::string_view rule;
   };
@@ -96,6 +105,10 @@ class CompiledPolicy final : public PathJudge {
   static Denial host_denial(const CanonicalTarget& target, HostAnswer answer,
                             std::string_view asked_as);
 
+  /// `inner`, where `outer`, a rule of `layer`, narrows none of its options; else both together.
+  const CommandRule* narrowed_options(const CommandRule* inner, const CommandRule* outer,
+                                      const CompiledPolicy& layer) const;
+
   Config config_;
   unsigned capabilities_ = 0;                   // bits of this layer's own capabilities
   std::shared_ptr<const CompiledPolicy> base_;  // shared: the base may serve many narrower policies
@@ -104,6 +117,9 @@ class CompiledPolicy final : public PathJudge {
   HostRules hosts_;
   CommandRules commands_;
   std::vector<PolicyWarning> warnings_;
+  // Grants point at these rules. Which ones belong together shows when a command is judged.
+  mutable std::mutex narrowed_rules_mutex_;
+  mutable std::map<std::pair<const CommandRule*, const CommandRule*>, CommandRule> narrowed_rules_;
 };
 
 }  // namespace omnisandbox::policy
