@@ -98,7 +98,9 @@ class JsonLinesAudit final : public AuditSink {
   Expected<void> append(std::string_view line, off_t size_before) {
     auto written = linux_::write_full(file_, std::as_bytes(std::span(line)));
     if (!written) {
-      static_cast<void>(::ftruncate(file_.get(), size_before));
+      if (::ftruncate(file_.get(), size_before) != 0) {
+        return with_context(Error::from_errno(errno, "take back half a record", path_.native()));
+      }
       return with_context(std::move(written).error());
     }
     return {};

@@ -12,9 +12,6 @@
 /// Bounded reading of what the user names on a command line: modules and standard input.
 namespace omnisandbox::runner {
 
-/// A module of this size takes minutes to compile; a larger file is a mistake. (The largest
-/// interpreter component has 19 MB.)
-inline constexpr std::uint64_t max_module_file_bytes = 256 * 1024 * 1024;
 /// Standard input is kept in memory while the guest runs.
 inline constexpr std::uint64_t max_stdin_bytes = 64 * 1024 * 1024;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/try.h"
 #include "omnisandbox/runtime.h"
 #include "runner/input_file.h"
+#include "wasm/limits.h"
 
 namespace omnisandbox::runner {
 
@@ -21,17 +23,20 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
         "this build cannot run modules in a worker process yet; use --isolation in-process");
   }
   const std::string module =
-      TRY(read_regular_file(request.target, "the module", max_module_file_bytes));
+      TRY(read_regular_file(request.target, "the module", wasm::max_module_bytes));
   RunOptions options{
       .args = request.args, .environment = request.environment, .stop = request.stop};
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
   Runtime runtime = TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit)}));
+  // The name becomes the guest's argv[0].
+  const std::string name = std::filesystem::path(request.target).filename();
+  TRY(runtime.compile(name, std::as_bytes(std::span(module))));
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       request.deadline - std::chrono::steady_clock::now());
   options.timeout = std::max(left, std::chrono::milliseconds(1));
-  return runtime.run(std::as_bytes(std::span(module)), std::move(options));
+  return runtime.execute(name, std::move(options));
 }
 
 }  // namespace omnisandbox::runner

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "policy/host/ip_address.h"
-#include "tl/expected.hpp"
+#include <tl/expected.hpp>
 
 namespace omnisandbox::policy {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "tl/expected.hpp"
+#include <tl/expected.hpp>
 
 namespace omnisandbox::policy {
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "wasm/limits.h"
+#include "wasm/run/backtrace.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -60,26 +61,6 @@ std::string rendered(const CallFailure& failure) {
   return std::string(message.text());
 }
 
-// wasmtime renders a frame as "  3:   0x1a2 - module!function", with the function's name demangled.
-// The names are the module's own, so they may hold anything.
-std::string backtrace_of(std::string_view text) {
-  std::string frames;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-    const std::size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
-    const std::size_t name = line.find('!');
-    if (digits == 0 || !line.substr(digits).starts_with(": ") || name == std::string_view::npos) {
-      continue;
-    }
-    frames += frames.empty() ? "; in " : ", called from ";
-    frames += base::printable(line.substr(name + 1), max_frame_name_bytes);
-  }
-  return frames;
-}
-
 std::string reason_of(const CallFailure& failure, std::string_view text) {
   wasmtime_trap_code_t code{};
   if (failure.trap != nullptr && wasmtime_trap_code(failure.trap.get(), &code)) {
@@ -125,7 +106,7 @@ Ending ended_by_host(const GuestRun& run, const CallFailure& failure,
       return trapped("the guest trapped: " +
                      (run.end_message.empty() ? std::string("it passed a range outside its memory")
                                               : run.end_message) +
-                     backtrace_of(rendered(failure)));
+                     backtrace_of(failure, rendered(failure)));
     case GuestCall::End::failed:
     case GuestCall::End::exit:
     case GuestCall::End::none:
@@ -164,7 +145,7 @@ Ending ending_of(const GuestRun& run, const CallFailure& failure,
                                   run.context.limits().fuel.value_or(0))};
   }
   const std::string text = rendered(failure);
-  const std::string message = reason_of(failure, text) + backtrace_of(text);
+  const std::string message = reason_of(failure, text) + backtrace_of(failure, text);
   if (usage.memory_refused) {
     return out_of_memory(usage, memory_exit_code, "trapped: " + message);
   }

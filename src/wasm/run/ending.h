@@ -6,9 +6,9 @@
 
 #include "omnisandbox/error.h"
 #include "omnisandbox/result.h"
-#include "wasm/engine/owners.h"
 #include "wasm/engine/wasmtime_extensions.h"
 #include "wasm/guest_run.h"
+#include "wasm/run/call_failure.h"
 
 namespace omnisandbox::wasm {
 
@@ -17,13 +17,6 @@ struct Ending {
   Status status = Status::ok;
   int exit_code = 0;
   std::optional<Error> error{};
-};
-
-/// What a failed call into the guest left: one of the two, or none when it returned.
-struct CallFailure {
-  ErrorOwner error;
-  TrapOwner trap;
-  explicit operator bool() const { return error != nullptr || trap != nullptr; }
 };
 
 /// `timeout` is the run's, for messages.

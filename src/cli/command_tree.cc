@@ -1,0 +1,315 @@
+#include "cli/command_tree.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+
+#include "base/units.h"
+
+namespace omnisandbox::cli {
+namespace {
+
+constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
+
+constexpr std::array operand_rules = {
+    OperandRule{
+        .command = "run", .min_count = 1, .max_count = any_number, .rest_is_for_target = true},
+    OperandRule{.command = "call fs_read", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "call fs_write", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "call http_fetch", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "call exec_run",
+                .min_count = 1,
+                .max_count = any_number,
+                .rest_is_for_target = true},
+    OperandRule{.command = "policy check", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "policy lint", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "policy explain", .min_count = 2, .max_count = any_number},
+    OperandRule{.command = "policy schema"},
+    OperandRule{.command = "doctor"},
+    OperandRule{.command = "completion", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "version"},
+};
+
+/// An option with a text that must not be empty: an empty name of a policy or a log is a variable
+/// that was not set.
+CLI::Option* add_text(CLI::App& app, const std::string& names, const std::string& type,
+                      const std::function<void(const std::string&)>& take,
+                      const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          names,
+          [names, take](const std::string& text) {
+            if (text.empty()) {
+              throw CLI::ValidationError(names, "needs a value that is not empty");
+            }
+            take(text);
+          },
+          help)
+      ->type_name(type);
+}
+
+/// An option that may be given several times, with one value each.
+CLI::Option* add_repeated(CLI::App& app, const std::string& names, const std::string& type,
+                          const std::function<void(const std::string&)>& take,
+                          const std::string& help) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          names,
+          [take](const std::vector<std::string>& texts) {
+            std::for_each(texts.begin(), texts.end(), take);
+          },
+          help)
+      ->type_name(type)
+      ->type_size(1)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+void add_json(CLI::App& app, Options& options) {
+  app.add_flag("--json", options.json,
+               "Print one JSON object on standard output, and nothing else");
+}
+
+void add_policy(CLI::App& app, Options& options) {
+  add_text(
+      app, "--policy", "FILE", [&](const std::string& text) { options.policy_file = text; },
+      "The policy (YAML or JSON). Without one, nothing is allowed");
+}
+
+void add_bounds(CLI::App& app, Options& options) {
+  add_text(
+      app, "--timeout", "DURATION",
+      [&](const std::string& text) {
+        const auto timeout = base::parse_duration(text);
+        if (!timeout || timeout->count() <= 0) {
+          throw CLI::ValidationError(
+              "--timeout", "\"" + text + "\" is not a duration above 0; write 500ms, 30s or 1m30s");
+        }
+        options.timeout = timeout;
+      },
+      "End after this time (500ms, 30s, 1m30s). Shortens the policy's timeout, never lengthens it");
+  add_text(
+      app, "--audit", "FILE", [&](const std::string& text) { options.audit_file = text; },
+      "Append each decision and each outcome to FILE, one JSON object a line");
+}
+
+/// A choice among names; CLI11 shows them in the help and refuses others.
+template <class T>
+void add_choice(CLI::App& app, const std::string& name, const std::string& help,
+                const std::vector<std::pair<std::string, T>>& choices,
+                const std::function<void(T)>& take) {
+  std::string names;
+  for (const auto& [text, value] : choices) {
+    names += (names.empty() ? "" : "|") + text;
+  }
+  add_text(
+      app, name, names,
+      [name, names, choices, take](const std::string& text) {
+        for (const auto& [known, value] : choices) {
+          if (known == text) {
+            return take(value);
+          }
+        }
+        throw CLI::ValidationError(name, "\"" + text + "\" is none of " + names);
+      },
+      help);
+}
+
+void take_environment(Options& options, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw CLI::ValidationError("--env", "\"" + text + "\" is not NAME=VALUE");
+  }
+  options.environment.insert_or_assign(text.substr(0, equals), text.substr(equals + 1));
+}
+
+void take_header(Options& options, const std::string& text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos || colon == 0) {
+    throw CLI::ValidationError("--header", "\"" + text + "\" is not \"Name: value\"");
+  }
+  const std::size_t value = text.find_first_not_of(" \t", colon + 1);
+  options.headers.push_back({.name = text.substr(0, colon),
+                             .value = value == std::string::npos ? "" : text.substr(value)});
+}
+
+/// For the help only: operands are taken out before CLI11 sees the arguments.
+void show_operand(CLI::App& app, const std::string& name, const std::string& help) {
+  app.add_option(name, help)->type_name("");
+}
+
+void add_run(CLI::App& root, Options& options) {
+  using runner::IsolationChoice;
+  using runner::SandboxKind;
+  CLI::App& run = *root.add_subcommand("run", "Run a module or a command in a sandbox");
+  add_policy(run, options);
+  add_choice<std::optional<SandboxKind>>(
+      run, "--sandbox",
+      "Which sandbox. auto: a .wasm or .wat file runs in wasm, --image means docker, all else is "
+      "process",
+      {{"auto", std::nullopt},
+       {"wasm", SandboxKind::wasm},
+       {"process", SandboxKind::process},
+       {"docker", SandboxKind::docker}},
+      [&](std::optional<SandboxKind> kind) { options.sandbox = kind; });
+  add_choice<IsolationChoice>(
+      run, "--isolation", "Where a module runs",
+      {{"worker", IsolationChoice::worker}, {"in-process", IsolationChoice::in_process}},
+      [&](IsolationChoice choice) { options.isolation = choice; });
+  add_text(
+      run, "--stdin", "FILE", [&](const std::string& text) { options.stdin_from = text; },
+      "The guest's standard input; - passes ours on. Without it, it is empty");
+  add_repeated(
+      run, "--env", "NAME=VALUE", [&](const std::string& text) { take_environment(options, text); },
+      "A variable of the guest's environment; may be repeated. Nothing is inherited");
+  add_bounds(run, options);
+  add_text(
+      run, "--image", "IMAGE", [&](const std::string& text) { options.image = text; },
+      "The container's image");
+  add_choice<NetworkMode>(
+      run, "--network", "The container's network",
+      {{"none", NetworkMode::none}, {"bridge", NetworkMode::bridge}, {"host", NetworkMode::host}},
+      [&](NetworkMode mode) { options.network = mode; });
+  add_json(run, options);
+  show_operand(run, "TARGET", "A module's file, or a command that the policy lists");
+  show_operand(run, "ARG", "Passed to the target unchanged, options too");
+  run.footer(
+      "Options of omnisandbox stand before TARGET; write -- between them where it could be "
+      "unclear.\n\n"
+      "Examples:\n"
+      "  omnisandbox run tool.wasm\n"
+      "  omnisandbox run --policy policy.yaml --timeout 5s -- tool.wasm --verbose input.txt\n"
+      "  echo data | omnisandbox run --policy policy.yaml --stdin - --json -- tool.wasm");
+}
+
+void add_call(CLI::App& root, Options& options) {
+  CLI::App& call = *root.add_subcommand("call", "Call one host function under a policy");
+  call.require_subcommand(1);
+  add_policy(call, options);
+  add_bounds(call, options);
+  add_json(call, options);
+  call.footer(
+      "Examples:\n"
+      "  omnisandbox call --policy policy.yaml fs_read /data/report.txt\n"
+      "  echo text | omnisandbox call --policy policy.yaml fs_write /data/out.txt\n"
+      "  omnisandbox call --policy policy.yaml http_fetch https://api.example.com/status");
+  CLI::App& read = *call.add_subcommand("fs_read", "Print a file");
+  show_operand(read, "PATH", "The file; relative to the working folder, or absolute");
+  read.footer("Example:\n  omnisandbox call --policy policy.yaml fs_read /data/report.txt");
+  CLI::App& write =
+      *call.add_subcommand("fs_write", "Replace a file by what stands on standard input");
+  show_operand(write, "PATH", "The file; relative to the working folder, or absolute");
+  write.footer(
+      "Example:\n  echo text | omnisandbox call --policy policy.yaml fs_write /data/out.txt");
+  CLI::App& fetch =
+      *call.add_subcommand("http_fetch", "Make an HTTP request and print the body of the answer");
+  show_operand(fetch, "URL", "An http or https URL");
+  add_text(
+      fetch, "-X,--method", "METHOD", [&](const std::string& text) { options.method = text; },
+      "The method. Default: GET, with --data POST");
+  add_repeated(
+      fetch, "-H,--header", "\"NAME: VALUE\"",
+      [&](const std::string& text) { take_header(options, text); }, "A header; may be repeated");
+  fetch
+      .add_option_function<std::string>(
+          "-d,--data", [&](const std::string& text) { options.data = text; }, "The request's body")
+      ->type_name("DATA");
+  fetch.footer(
+      "Example:\n"
+      "  omnisandbox call --policy policy.yaml http_fetch https://api.example.com/items \\\n"
+      "      -X POST -H 'Content-Type: application/json' -d '{\"name\": \"x\"}'");
+  CLI::App& exec = *call.add_subcommand("exec_run", "Run a command that the policy lists");
+  show_operand(exec, "COMMAND", "As the policy lists it");
+  show_operand(exec, "ARG", "Passed to the command unchanged, options too");
+  exec.footer("Example:\n  omnisandbox call --policy policy.yaml exec_run git status --short");
+  for (CLI::App* function : {&read, &write, &fetch, &exec}) {
+    function->fallthrough();
+  }
+}
+
+void add_policy_commands(CLI::App& root, Options& options) {
+  CLI::App& policy = *root.add_subcommand("policy", "Check and explain policies");
+  policy.require_subcommand(1);
+  add_json(policy, options);
+  policy.footer(
+      "Examples:\n"
+      "  omnisandbox policy check policy.yaml\n"
+      "  omnisandbox policy explain --policy policy.yaml fs_read /etc/passwd");
+  CLI::App& check =
+      *policy.add_subcommand("check", "Say whether a policy is valid, and what it allows");
+  show_operand(check, "FILE", "The policy");
+  check.footer("Example:\n  omnisandbox policy check policy.yaml");
+  CLI::App& lint = *policy.add_subcommand(
+      "lint", "Find what is wider than it should be; exit code 1 with findings");
+  show_operand(lint, "FILE", "The policy");
+  lint.footer("Example:\n  omnisandbox policy lint policy.yaml");
+  CLI::App& explain = *policy.add_subcommand(
+      "explain", "Say whether something is allowed, and why; exit code 0 or 126");
+  add_policy(explain, options);
+  show_operand(explain, "CAPABILITY", "fs_read, fs_write, net_http or exec_run");
+  show_operand(explain, "RESOURCE",
+               "A path, a URL (or METHOD URL), or a command with its arguments");
+  explain.footer(
+      "Examples:\n"
+      "  omnisandbox policy explain --policy policy.yaml fs_read /etc/passwd\n"
+      "  omnisandbox policy explain --policy policy.yaml net_http \"POST "
+      "https://api.example.com/\"\n"
+      "  omnisandbox policy explain --policy policy.yaml exec_run \"git status\"");
+  CLI::App& schema = *policy.add_subcommand("schema", "Print the JSON Schema of policy files");
+  schema.footer("Example:\n  omnisandbox policy schema > policy.schema.json");
+  for (CLI::App* command : {&check, &lint, &explain, &schema}) {
+    command->fallthrough();
+  }
+}
+
+}  // namespace
+
+const OperandRule* operand_rule(std::string_view command) {
+  const auto found = std::find_if(operand_rules.begin(), operand_rules.end(),
+                                  [&](const OperandRule& rule) { return rule.command == command; });
+  return found == operand_rules.end() ? nullptr : &*found;
+}
+
+std::string command_name(const CLI::App& app) {
+  if (app.get_parent() == nullptr) {
+    return {};
+  }
+  const std::string parent = command_name(*app.get_parent());
+  return parent.empty() ? app.get_name() : parent + " " + app.get_name();
+}
+
+std::unique_ptr<CLI::App> make_command_tree(Options& options) {
+  auto root = std::make_unique<CLI::App>(
+      "One permission policy over layered isolation, for the tools that AI agents call",
+      "omnisandbox");
+  root->require_subcommand(1);
+  root->set_help_all_flag();
+  add_run(*root, options);
+  add_call(*root, options);
+  add_policy_commands(*root, options);
+  CLI::App& doctor =
+      *root->add_subcommand("doctor", "Show what this machine and this build can isolate");
+  add_json(doctor, options);
+  doctor.footer(
+      "Exit code 0 when every sandbox has its first tier, else 1.\n\nExample:\n  omnisandbox "
+      "doctor");
+  CLI::App& completion =
+      *root->add_subcommand("completion", "Print a completion script for a shell");
+  show_operand(completion, "SHELL", "bash, zsh or fish");
+  completion.footer("Example:\n  omnisandbox completion bash > /etc/bash_completion.d/omnisandbox");
+  CLI::App& version = *root->add_subcommand("version", "Print the version");
+  add_json(version, options);
+  version.footer("Example:\n  omnisandbox version --json");
+  root->footer(
+      "Exit codes: the guest's own; 1 an allowed call failed; 2 wrong arguments or a bad policy;\n"
+      "124 deadline or fuel; 125 the sandbox could not start; 126 denied by the policy;\n"
+      "127 no such command, module or image; 134 trap; 137 memory limit.\n\n"
+      "Examples:\n"
+      "  omnisandbox run --policy policy.yaml -- tool.wasm input.txt\n"
+      "  omnisandbox policy explain --policy policy.yaml net_http https://api.example.com/");
+  return root;
+}
+
+}  // namespace omnisandbox::cli

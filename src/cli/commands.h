@@ -1,0 +1,23 @@
+#pragma once
+
+#include "cli/options.h"
+
+/// One function for each command. Each prints everything itself and returns the process's exit
+/// code.
+namespace omnisandbox::cli {
+
+int run_command(const Options& options);
+
+/// fs_read, fs_write, http_fetch or exec_run, as `options.command` says.
+int call_command(const Options& options);
+
+int policy_check_command(const Options& options);
+int policy_lint_command(const Options& options);
+int policy_explain_command(const Options& options);
+int policy_schema_command(const Options& options);
+
+int doctor_command(const Options& options);
+int version_command(const Options& options);
+int completion_command(const Options& options);
+
+}  // namespace omnisandbox::cli

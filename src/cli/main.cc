@@ -1,0 +1,72 @@
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "linux/signals.h"
+#include "linux/standard_streams.h"
+
+namespace omnisandbox::cli {
+namespace {
+
+int dispatch(const Options& options) {
+  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 8> commands = {{
+      {"run", &run_command},
+      {"policy check", &policy_check_command},
+      {"policy lint", &policy_lint_command},
+      {"policy explain", &policy_explain_command},
+      {"policy schema", &policy_schema_command},
+      {"doctor", &doctor_command},
+      {"completion", &completion_command},
+      {"version", &version_command},
+  }};
+  for (const auto& [name, command] : commands) {
+    if (options.command == name) {
+      return command(options);
+    }
+  }
+  return call_command(options);
+}
+
+int run_main(const std::vector<std::string>& arguments) {
+  if (const auto ready = linux_::occupy_standard_streams(); !ready) {
+    return exit_unavailable;
+  }
+  if (const auto ready = linux_::ignore_broken_pipes(); !ready) {
+    print_problem(ready.error().message);
+    return exit_unavailable;
+  }
+  const ParsedCommandLine parsed = parse_command_line(arguments);
+  if (const auto* help = std::get_if<HelpText>(&parsed)) {
+    return print(help->text) ? exit_ok : exit_call_failed;
+  }
+  if (const auto* error = std::get_if<UsageError>(&parsed)) {
+    return report_usage_error(error->message, error->json);
+  }
+  return dispatch(std::get<Options>(parsed));
+}
+
+}  // namespace
+}  // namespace omnisandbox::cli
+
+int main(int argument_count, char** arguments) {
+  try {
+    return omnisandbox::cli::run_main(
+        argument_count > 1 ? std::vector<std::string>(arguments + 1, arguments + argument_count)
+                           : std::vector<std::string>());
+  } catch (const std::exception& error) {
+    // Out of memory, or a defect: nothing was confined by this process that outlives it.
+    static_cast<void>(std::fprintf(stderr, "omnisandbox: internal error: %s\n", error.what()));
+    return omnisandbox::cli::exit_unavailable;
+  }
+}

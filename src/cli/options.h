@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "omnisandbox/docker_config.h"
+#include "omnisandbox/host_functions.h"
+#include "runner/backend.h"
+
+namespace omnisandbox::cli {
+
+/// What was written on the command line, each value converted and nothing looked up yet.
+struct Options {
+  std::string command;  ///< "run", "call fs_read", "policy check", …
+  std::vector<std::string>
+      operands;  ///< TARGET and its arguments, PATH, URL, …; passed on as they are
+  bool json = false;
+  std::optional<std::string> policy_file{};
+  std::optional<std::string> audit_file{};
+  std::optional<std::chrono::milliseconds> timeout{};
+  // Of `run`:
+  std::optional<runner::SandboxKind> sandbox{};
+  runner::IsolationChoice isolation = runner::IsolationChoice::automatic;
+  std::optional<std::string> stdin_from{};  ///< a file, or "-" for our own
+  std::map<std::string, std::string> environment{};
+  std::string image{};
+  std::optional<NetworkMode> network{};
+  // Of `call http_fetch`:
+  std::optional<std::string> method{};
+  std::vector<HttpHeader> headers{};
+  std::optional<std::string> data{};
+};
+
+}  // namespace omnisandbox::cli

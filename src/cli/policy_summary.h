@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "cli/json_report.h"
+#include "cli/terminal.h"
+#include "omnisandbox/config.h"
+
+namespace omnisandbox::cli {
+
+/// What a policy allows, for people: one line for each capability, and the limits.
+std::string policy_summary(const Config& config, const Palette& palette);
+
+/// The same for programs.
+Json policy_summary_json(const Config& config);
+
+}  // namespace omnisandbox::cli

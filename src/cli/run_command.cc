@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/standard_input.h"
+#include "runner/choose_sandbox.h"
+
+namespace omnisandbox::cli {
+namespace {
+
+using runner::IsolationChoice;
+using runner::SandboxKind;
+
+/// An option that the chosen sandbox has no use for would be ignored in silence.
+std::optional<std::string> misplaced_option(const Options& options, SandboxKind sandbox) {
+  const auto for_another = [&](std::string_view option, SandboxKind owner) {
+    return fmt::format(
+        "{} is for the {} sandbox, and this run is for {}; leave it out, or choose with --sandbox",
+        option, to_string(owner), to_string(sandbox));
+  };
+  if (!options.image.empty() && sandbox != SandboxKind::docker) {
+    return for_another("--image", SandboxKind::docker);
+  }
+  if (options.network && sandbox != SandboxKind::docker) {
+    return for_another("--network", SandboxKind::docker);
+  }
+  if (options.isolation != IsolationChoice::automatic && sandbox != SandboxKind::wasm) {
+    return for_another("--isolation", SandboxKind::wasm);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int run_command(const Options& options) {
+  const std::string& target = options.operands.front();
+  const SandboxKind sandbox = runner::choose_sandbox(options.sandbox, target, options.image);
+  if (const auto problem = misplaced_option(options, sandbox)) {
+    return report_usage_error(*problem, options.json);
+  }
+  Session session(options, Activity::run, "run", std::string(to_string(sandbox)));
+  return session.run([&](const Session::Tools& tools) {
+    runner::RunRequest request{
+        .sandbox = sandbox,
+        .target = target,
+        .args = std::vector<std::string>(options.operands.begin() + 1, options.operands.end()),
+        .environment = options.environment,
+        .deadline = tools.deadline,
+        .stop = tools.stop,
+        .isolation = options.isolation,
+        .network = options.network.value_or(NetworkMode::none)};
+    if (options.stdin_from) {
+      request.read_stdin = [&] {
+        tools.session.enter_stage("reading standard input");
+        auto content = *options.stdin_from == "-" ? read_own_stdin(runner::max_stdin_bytes)
+                                                  : read_stdin_file(*options.stdin_from);
+        tools.session.enter_stage("compiling or running the module");
+        return content;
+      };
+    }
+    tools.session.enter_stage("compiling or running the module");
+    Ending ending{.result = tools.runner.run(tools.policy, request)};
+    ending.exit_code = exit_code_of(ending.result, Activity::run);
+    return ending;
+  });
+}
+
+}  // namespace omnisandbox::cli

@@ -1,0 +1,26 @@
+#include "cli/suggestion.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace omnisandbox::cli {
+namespace {
+
+const std::vector<std::string> words = {"run", "call", "policy", "doctor", "version"};
+
+TEST(Suggestion, FindsTheWordThatWasMeant) {
+  EXPECT_EQ(nearest_word("rn", words), "run");
+  EXPECT_EQ(nearest_word("polcy", words), "policy");
+  EXPECT_EQ(nearest_word("docter", words), "doctor");
+  EXPECT_EQ(nearest_word("versoin", words), "version");
+}
+
+TEST(Suggestion, SaysNothingWhereNothingIsNear) {
+  EXPECT_EQ(nearest_word("frobnicate", words), "");
+  EXPECT_EQ(nearest_word("", words), "");
+  EXPECT_EQ(nearest_word(std::string(100'000, 'r'), words), "");
+}
+
+}  // namespace
+}  // namespace omnisandbox::cli
