@@ -153,16 +153,17 @@ def check_work(checks, out, result, exit_code):
         checks.that("wc counted the report's lines", int(ran.group(1)) == text.count("\n"), ran.group(0))
 
 
-def check_refusals(checks, result, records, work, attempts, other_connections):
-    """Every attempt was refused, has a reason, is in the audit, and had no effect."""
+def check_refusals(checks, result, records, work, other_connections, attempts):
+    """Every attempt (capability, part of its resource, part of the reason) was refused, in this order, is in the audit, and had no effect."""
     denials = [d for d in result["denials"] if not d["resource"].startswith(str(DOC_FOLDER))]
-    checks.that("there are as many denials as attempts", len(denials) == len(attempts),
-                "; ".join(f"{d['capability']} {d['resource']}" for d in denials))
-    for capability, resource in attempts:
-        match = [d for d in denials if d["capability"] == capability and resource in d["resource"]]
-        checks.that(f"{capability} {resource} is refused, with a reason", match and match[0]["reason"])
-        recorded = [r for r in records if r.get("answer") == "denial" and r["capability"] == capability and resource in r["resource"]]
-        checks.that(f"the audit has the denial of {capability} {resource}", recorded and recorded[0]["reason"])
+    recorded = [r for r in records if r.get("answer") == "denial" and not r["resource"].startswith(str(DOC_FOLDER))]
+    for name, list_of in (("result", denials), ("audit", recorded)):
+        checks.that(f"the {name} has as many denials as there were attempts", len(list_of) == len(attempts),
+                    "; ".join(f"{d['capability']} {d['resource']}" for d in list_of))
+        for (capability, resource, reason), denial in zip(attempts, list_of):
+            checks.that(f"the {name} has {capability} {resource} refused, with a reason",
+                        denial["capability"] == capability and resource in denial["resource"] and denial["reason"] and
+                        reason in denial["reason"], str(denial))
     checks.that("nothing was written outside", not (work / "outside.txt").exists() and sorted(os.listdir(work)) == WORK_CONTENT,
                 str(sorted(os.listdir(work))))
     checks.that("the secret was not read", SECRET not in json.dumps(result))
@@ -181,7 +182,9 @@ def print_table(paint, result, records):
     print(paint("1", "\nAllowed, as the audit recorded it"))
     grants = collections.Counter((r["operation"], r["rule"]) for r in records if r.get("answer") == "grant")
     for (operation, rule), times in grants.items():
-        print(f"  {paint('32', 'allowed')}  {operation:<16} {times:>5} ×  {rule}")
+        not_run = operation == "exec_run" and "wc did not run" in result["stdout"]
+        note = paint("33", "  (not run: this build has no sandbox for commands)") if not_run else ""
+        print(f"  {paint('32', 'allowed')}  {operation:<16} {times:>5} ×  {rule}{note}")
     print(paint("1", "\nRefused, and why"))
     for denial in result["denials"]:
         print(f"  {paint('31', 'refused')}  {denial['capability']:<9} {denial['resource']}")
@@ -236,9 +239,9 @@ def demo(command, guests, work):
         print_table(paint, result, records)
 
         check_work(checks, out, result, exit_code)
-        attempts = [("fs_read", "/etc/shadow"), ("fs_read", "shortcut/secret.txt"), ("fs_write", "outside.txt"),
-                    ("net_http", other_url), ("net_http", "elsewhere"), ("exec_run", "sh")]
-        check_refusals(checks, result, records, work, attempts, other_connections)
+        check_refusals(checks, result, records, work, other_connections,
+                       [("fs_read", "/etc/shadow", ""), ("fs_read", "shortcut/secret.txt", ""), ("fs_write", "outside.txt", ""),
+                        ("net_http", other_url, ""), ("net_http", other_url, "redirect"), ("exec_run", "sh", "")])
 
         # The same guest without a policy may do nothing at all.
         before = (out / "report.md").read_bytes() if (out / "report.md").exists() else b""
