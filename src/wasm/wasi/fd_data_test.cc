@@ -37,7 +37,7 @@ TEST_F(FdData, StandardStreamsCarryTheRunsData) {
 
 TEST_F(FdData, OutputPastItsLimitIsCountedAndNeverRefused) {
   Config small = config();
-  small.max_output_bytes = 10;
+  small.max_output_bytes = 10U;
   use(small);
   for (int round = 0; round < 100; ++round) {
     ASSERT_EQ(guest_->write(1, "0123456").value, 7U);
@@ -191,7 +191,7 @@ TEST_F(FdData, SeekingNeedsItsRight) {
 
 TEST_F(FdData, AFileGrowsToItsLimitAndNoFurther) {
   Config small = config();
-  small.max_file_bytes = 8;
+  small.max_file_bytes = 8U;
   use(small);
   const GuestFd file = create("new.txt");
   EXPECT_EQ(guest_->write(file, "12345678").value, 8U);
@@ -205,7 +205,7 @@ TEST_F(FdData, AFileGrowsToItsLimitAndNoFurther) {
 TEST_F(FdData, AFileThatIsLargerAlreadyCanBeChangedInPlace) {
   make_file("work/large.txt", std::string(100, '.'));
   Config small = config();
-  small.max_file_bytes = 8;
+  small.max_file_bytes = 8U;
   use(small);
   const GuestFd file = create("large.txt", for_both());
   EXPECT_EQ(guest_->pwrite(file, "x", 50).error, Errno::success);
@@ -215,7 +215,7 @@ TEST_F(FdData, AFileThatIsLargerAlreadyCanBeChangedInPlace) {
 
 TEST_F(FdData, WritingIsChargedBeforeItHappens) {
   Config small = config();
-  small.max_write_bytes = 10;
+  small.max_write_bytes = 10U;
   use(small);
   const GuestFd file = create("new.txt");
   EXPECT_EQ(guest_->write(file, "123456").value, 6U);
@@ -229,7 +229,7 @@ TEST_F(FdData, WritingIsChargedBeforeItHappens) {
 
 TEST_F(FdData, AGapIsChargedLikeData) {
   Config small = config();
-  small.max_write_bytes = 1000;
+  small.max_write_bytes = 1000U;
   use(small);
   const GuestFd file = create("new.txt");
   EXPECT_EQ(guest_->pwrite(file, "x", 2000).error, Errno::dquot);

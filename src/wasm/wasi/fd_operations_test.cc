@@ -131,8 +131,8 @@ TEST_F(FdOperations, FilestatTellsWhatTheHostSees) {
 
 TEST_F(FdOperations, ResizingCutsAndGrowsWithinTheLimits) {
   Config small = config();
-  small.max_file_bytes = 100;
-  small.max_write_bytes = 150;
+  small.max_file_bytes = 100U;
+  small.max_write_bytes = 150U;
   use(small);
   const GuestFd file = open("note.txt");
   EXPECT_EQ(fd_filestat_set_size(call(), file, 1), Errno::success);
@@ -151,8 +151,8 @@ TEST_F(FdOperations, ResizingCutsAndGrowsWithinTheLimits) {
 
 TEST_F(FdOperations, AllocatingGrowsWithinTheLimits) {
   Config small = config();
-  small.max_file_bytes = 10'000;
-  small.max_write_bytes = 9'000;
+  small.max_file_bytes = 10'000U;
+  small.max_write_bytes = 9'000U;
   use(small);
   const GuestFd file = open("new.txt");
   const Errno first = fd_allocate(call(), file, 0, 4'000);
@@ -181,9 +181,10 @@ TEST_F(FdOperations, TimesAreSetOnFilesThatMayBeWritten) {
   EXPECT_EQ(guest_->stat(file).value.accessed_ns, accessed);
   EXPECT_EQ(fd_filestat_set_times(call(), file, 0, 0, fstflags::mtim_now), Errno::success);
   EXPECT_GT(guest_->stat(file).value.modified_ns, time_ns);
-  for (const std::uint32_t flags :
+  for (const int flags :
        {fstflags::mtim | fstflags::mtim_now, fstflags::atim | fstflags::atim_now, 16}) {
-    EXPECT_EQ(fd_filestat_set_times(call(), file, 1, 1, flags), Errno::inval);
+    EXPECT_EQ(fd_filestat_set_times(call(), file, 1, 1, static_cast<std::uint32_t>(flags)),
+              Errno::inval);
   }
 }
 

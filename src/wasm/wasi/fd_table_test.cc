@@ -31,7 +31,7 @@ TEST_F(FdTableOfAGuest, TheLowestFreeNumberIsUsed) {
 
 TEST_F(FdTableOfAGuest, OpenFilesAreLimitedAndFreedByClosing) {
   Config small = config();
-  small.max_open_files = 4;
+  small.max_open_files = 4U;
   auto guest = guest_under(small);
   const GuestFd work = guest->preopen(path("work"));
   std::vector<GuestFd> opened;

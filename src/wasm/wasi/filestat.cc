@@ -58,7 +58,9 @@ FileType file_type_of(mode_t mode) {
   }
 }
 
-FileType file_type_of_entry(unsigned char type) { return file_type_of(DTTOIF(type)); }
+FileType file_type_of_entry(unsigned char type) {
+  return file_type_of(static_cast<mode_t>(DTTOIF(type)));
+}
 
 Filestat filestat_of(const struct stat& status) {
   Filestat filestat;

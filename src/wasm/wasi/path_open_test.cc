@@ -252,7 +252,7 @@ TEST_F(PathOpen, AFileWithASecondNameIsNotWrittenTo) {
 
 TEST_F(PathOpen, NewFilesAreCountedAndOldOnesAreNot) {
   Config small = config();
-  small.max_files_created = 2;
+  small.max_files_created = 2U;
   use(small);
   for (int round = 0; round < 10; ++round) {
     EXPECT_EQ(guest_->open(work_, "one.txt", for_both(oflags::creat)).error, Errno::success);

@@ -179,8 +179,8 @@ TEST_F(WasiAttacks, ManyGuestsUnderDifferentPoliciesKeepTheirOwn) {
 
 TEST_F(WasiAttacks, AMillionSmallWritesStayWithinTheQuota) {
   Config small = config();
-  small.max_write_bytes = 100'000;
-  small.max_file_bytes = 100'000;
+  small.max_write_bytes = 100'000U;
+  small.max_file_bytes = 100'000U;
   auto guest = guest_under(small);
   const GuestFd work = guest->preopen(path("work"));
   const GuestFd file = guest->open(work, "new.txt", for_both(oflags::creat)).value;
