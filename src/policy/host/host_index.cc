@@ -6,16 +6,15 @@ namespace omnisandbox::policy {
 
 void HostRuleGroup::add(const ParsedHostRule& rule, std::uint32_t rule_index) {
   for (const PortRange& ports : rule.ports) {
-    (ports.low == ports.high ? single_ports_ : port_ranges_).push_back({ports, rule_index});
+    (ports.low == ports.high ? single_ports_ : port_ranges_)
+        .push_back({ports, rule.path_prefix, rule_index});
   }
   rules_.push_back(rule_index);
+  longest_prefix_ = std::max(longest_prefix_, rule.path_prefix.size());
   has_addresses_ = has_addresses_ || !rule.addresses.empty();
 }
 
-void HostRuleGroup::sort() {
-  std::stable_sort(single_ports_.begin(), single_ports_.end(),
-                   [](const Entry& a, const Entry& b) { return a.ports.low < b.ports.low; });
-}
+void HostRuleGroup::sort() { std::stable_sort(single_ports_.begin(), single_ports_.end()); }
 
 HostRuleGroup& RangeTree::group_of(const IpRange& range) {
   const auto [position, is_new] = positions_.try_emplace(range.to_string(), nodes_.size());

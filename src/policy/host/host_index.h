@@ -10,31 +10,35 @@
 
 #include "policy/host/host_rule.h"
 #include "policy/host/ip_address.h"
+#include "policy/host/url_path.h"
 
 namespace omnisandbox::policy {
 
-/// The rules for one host, one range or "*", found by port.
+/// The rules for one host, one range or "*", found by port and path.
 class HostRuleGroup {
  public:
+  /// `rule` must stay where it is.
   void add(const ParsedHostRule& rule, std::uint32_t rule_index);
   void sort();
 
-  /// Calls `visit(rule_index)` for each rule that opens `port` to `scheme`, until it returns false.
+  /// Calls `visit(rule_index)` for each rule that opens `port` to `scheme` and whose path prefix
+  /// covers `path`, until it returns false. An empty path is covered by rules without a prefix
+  /// only.
   template <class Visit>
-  bool visit_at(std::uint16_t port, Schemes scheme, Visit&& visit) const {
-    const auto by_low = [](const Entry& entry, std::uint16_t value) {
-      return entry.ports.low < value;
-    };
-    for (auto entry = std::lower_bound(single_ports_.begin(), single_ports_.end(), port, by_low);
-         entry != single_ports_.end() && entry->ports.low == port; ++entry) {
-      if (has_scheme(entry->ports.schemes, scheme) && !visit(entry->rule_index)) return false;
-    }
+  void visit_at(std::uint16_t port, Schemes scheme, std::string_view path, Visit&& visit) const {
     for (const Entry& entry : port_ranges_) {
       const bool is_open = entry.ports.low <= port && port <= entry.ports.high &&
-                           has_scheme(entry.ports.schemes, scheme);
-      if (is_open && !visit(entry.rule_index)) return false;
+                           has_scheme(entry.ports.schemes, scheme) &&
+                           covers(entry.path_prefix, path);
+      if (is_open && !visit(entry.rule_index)) return;
     }
-    return true;
+    if (!visit_prefix(port, scheme, {}, visit)) return;
+    // The prefixes that the path itself has, "/a", "/a/", "/a/b", …, as far as a rule has one as
+    // long.
+    for (std::size_t end = 1; end <= path.size() && end <= longest_prefix_; ++end) {
+      const bool is_boundary = end == path.size() || path[end] == '/' || path[end - 1] == '/';
+      if (is_boundary && !visit_prefix(port, scheme, path.substr(0, end), visit)) return;
+    }
   }
   /// Of every rule in the group, in the order of the Config.
   const std::vector<std::uint32_t>& rules() const noexcept { return rules_; }
@@ -43,11 +47,34 @@ class HostRuleGroup {
  private:
   struct Entry {
     PortRange ports;
+    std::string_view path_prefix;  // into the rule
     std::uint32_t rule_index = 0;
+    bool operator<(const Entry& other) const noexcept {
+      return ports.low != other.ports.low ? ports.low < other.ports.low
+                                          : path_prefix < other.path_prefix;
+    }
   };
-  std::vector<Entry> single_ports_;  // sorted by port
+
+  static bool covers(std::string_view prefix, std::string_view path) {
+    return prefix.empty() || path_is_under(path, prefix);
+  }
+
+  template <class Visit>
+  bool visit_prefix(std::uint16_t port, Schemes scheme, std::string_view prefix,
+                    Visit&& visit) const {
+    const Entry wanted{{port, port, scheme}, prefix, 0};
+    for (auto entry = std::lower_bound(single_ports_.begin(), single_ports_.end(), wanted);
+         entry != single_ports_.end() && entry->ports.low == port && entry->path_prefix == prefix;
+         ++entry) {
+      if (has_scheme(entry->ports.schemes, scheme) && !visit(entry->rule_index)) return false;
+    }
+    return true;
+  }
+
+  std::vector<Entry> single_ports_;  // sorted by port and path
   std::vector<Entry> port_ranges_;
   std::vector<std::uint32_t> rules_;
+  std::size_t longest_prefix_ = 0;
   bool has_addresses_ = false;
 };
 
@@ -88,6 +115,8 @@ class RangeTree {
 class HostIndex {
  public:
   explicit HostIndex(std::vector<ParsedHostRule> rules);
+  HostIndex(const HostIndex&) = delete;  // the groups point into the rules
+  HostIndex& operator=(const HostIndex&) = delete;
 
   const std::vector<ParsedHostRule>& rules() const noexcept { return rules_; }
 

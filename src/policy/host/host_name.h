@@ -3,9 +3,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 
 #include "policy/host/ip_address.h"
-#include <tl/expected.hpp>
 
 namespace omnisandbox::policy {
 

@@ -118,7 +118,9 @@ class Judgement {
   // Returns whether later groups still matter.
   bool operator()(const HostRuleGroup& group) {
     if (answer_.allowed && !group.has_addresses()) return true;
-    group.visit_at(question_.port, question_.scheme,
+    // A tunnel hides its paths, so it has none.
+    const std::string_view path = question_.is_tunnel ? std::string_view() : question_.path;
+    group.visit_at(question_.port, question_.scheme, path,
                    [&](std::uint32_t index) { return consider(index, group); });
     return true;
   }

@@ -191,6 +191,32 @@ TEST(HostRules, PathPrefixes) {
   EXPECT_EQ(judge(rules_of({"a.example"}), "https://a.example/public/..%2fsecret"), "rule 0");
 }
 
+TEST(HostRules, NestedPathsOfOneHostAreAllAsked) {
+  const HostRules rules = rules_of(
+      {HostRule("https://a.example/a/b", {"GET"}), HostRule("https://a.example/a/", {"POST"}),
+       HostRule("https://a.example/a", {"PUT"}), HostRule("https://a.example/a/b/c/", {"PATCH"}),
+       HostRule("https://a.example:1-9000/a/b", {"DELETE"}),
+       HostRule("https://a.example", {"OPTIONS"}), HostRule("https://a.example/a/bb", {"LINK"})});
+  const auto allowed = [&](std::string_view path) {
+    std::string methods;
+    for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "LINK"}) {
+      if (rules.judge(target_of("https://a.example" + std::string(path)), method).allowed)
+        methods += std::string(methods.empty() ? "" : " ") + method;
+    }
+    return methods;
+  };
+  EXPECT_EQ(allowed("/"), "OPTIONS");
+  EXPECT_EQ(allowed("/a"), "PUT OPTIONS");
+  EXPECT_EQ(allowed("/a/"), "POST PUT OPTIONS");
+  EXPECT_EQ(allowed("/a/b"), "GET POST PUT DELETE OPTIONS");
+  EXPECT_EQ(allowed("/a/b/"), "GET POST PUT DELETE OPTIONS");
+  EXPECT_EQ(allowed("/a/b/c"), "GET POST PUT DELETE OPTIONS");
+  EXPECT_EQ(allowed("/a/b/c/d"), "GET POST PUT PATCH DELETE OPTIONS");
+  EXPECT_EQ(allowed("/a/bb"), "POST PUT OPTIONS LINK");
+  EXPECT_EQ(allowed("/a/bbb"), "POST PUT OPTIONS");
+  EXPECT_EQ(allowed("/a//b"), "POST PUT OPTIONS");
+}
+
 TEST(HostRules, AnyRuleThatAllowsSuffices) {
   const HostRules rules =
       rules_of({HostRule("https://a.example/x", {"GET"}), HostRule("https://a.example/y", {"POST"}),
