@@ -78,7 +78,8 @@ class Reading {
   }
 
   Expected<std::string> run() {
-    if (offset_ > max_offset || most_ == 0) {
+    // The kernel refuses what would pass the end of all offsets; no file has anything there.
+    if (most_ == 0 || offset_ > max_offset - most_) {
       return std::string();
     }
     if (expected_ > limit_) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <functional>
 #include <span>
 
@@ -33,9 +32,6 @@ constexpr auto same_user = static_cast<uid_t>(-1);
 constexpr auto same_group = static_cast<gid_t>(-1);
 // Between two of these the deadline is looked at.
 constexpr std::size_t max_write_step_bytes = 8 * 1024 * 1024;
-// A temporary name is used for the moment between two calls. One that is older was left by a writer
-// that was killed.
-constexpr std::time_t leftover_age_seconds = 10;
 // Each try fails only because somebody else removed our temporary name in between.
 constexpr int max_tries = 4;
 
@@ -114,16 +110,25 @@ class Replacement {
         return named;
       }
     }
-    return move_into_place(TRY(name_for_a_moment(*file)));
+    TRY(lock(*file));
+    const auto name_it = [&](const std::string& name) {
+      return linux_::name_unnamed(*file, target_.parent, name);
+    };
+    return move_into_place(TRY(take_name(name_it)));
   }
 
   // For file systems without unnamed files: the temporary name exists while the content is written.
   Expected<void> put_by_name() {
-    const std::string temporary = random_name();
-    const Fd file =
-        TRY(linux_::open_at2(target_.parent.get(), temporary, O_WRONLY | O_CREAT | O_EXCL,
-                             new_file_mode, linux_::resolve_exactly));
-    if (auto filled = fill(file); !filled) {
+    Fd file;
+    const auto create = [&](const std::string& name) -> Expected<void> {
+      file = TRY(linux_::open_at2(target_.parent.get(), name, O_WRONLY | O_CREAT | O_EXCL,
+                                  new_file_mode, linux_::resolve_exactly));
+      return {};
+    };
+    const std::string temporary = TRY(take_name(create));
+    auto filled = lock(file);
+    filled = filled ? fill(file) : filled;
+    if (!filled) {
       remove(temporary);
       return filled;
     }
@@ -146,29 +151,43 @@ class Replacement {
     return {};
   }
 
-  // The same name for every write of this target, so that the next write finds what a killed one
-  // left.
-  Expected<std::string> name_for_a_moment(const Fd& file) const {
-    const std::string usual =
-        fmt::format(".omnisandbox-{:016x}.tmp", std::hash<std::string_view>()(target_.name));
-    auto named = linux_::name_unnamed(file, target_.parent, usual);
-    if (!named && named.error().system_errno == EEXIST) {
-      if (is_leftover(usual)) {
-        remove(usual);
-      }
-      std::string other = random_name();
-      TRY(linux_::name_unnamed(file, target_.parent, other));
-      return other;
-    }
-    TRY(std::move(named));
-    return usual;
+  // Shows that the writer lives, for as long as the file has a temporary name.
+  static Expected<void> lock(const Fd& file) {
+    TRY(linux_::try_lock(file));
+    return {};
   }
 
-  bool is_leftover(const std::string& temporary) const {
+  // A temporary name that `take` made. It is the same for every write of this target, so that the
+  // next write finds what a killed one left; only when another writer is at work it is another one.
+  template <class Take>
+  Expected<std::string> take_name(Take&& take) const {
+    std::string name =
+        fmt::format(".omnisandbox-{:016x}.tmp", std::hash<std::string_view>()(target_.name));
+    auto taken = take(name);
+    if (!taken && taken.error().system_errno == EEXIST && remove_leftover(name)) {
+      taken = take(name);
+    }
+    if (!taken && taken.error().system_errno == EEXIST) {
+      name = fmt::format(".omnisandbox-{}.tmp", base::random_id());
+      taken = take(name);
+    }
+    if (!taken) {
+      return std::move(taken).error();
+    }
+    return name;
+  }
+
+  // Whoever gets the lock knows that the writer is gone, and that nobody else removes the name
+  // meanwhile.
+  bool remove_leftover(const std::string& temporary) const {
     const auto status = linux_::stat_at(target_.parent, temporary);
-    // The time of the last change of the inode, which nobody can set: it is that of the link.
-    return status && S_ISREG(status->st_mode) &&
-           std::time(nullptr) - status->st_ctim.tv_sec > leftover_age_seconds;
+    if (!status || !S_ISREG(status->st_mode)) {
+      return false;
+    }
+    const auto file = linux_::open_at2(target_.parent.get(), temporary, O_RDONLY | O_NONBLOCK, 0,
+                                       linux_::resolve_exactly);
+    return file && linux_::try_lock(*file).value_or(false) &&
+           linux_::remove_file_at(target_.parent, temporary);
   }
 
   Expected<void> move_into_place(const std::string& temporary) const {
@@ -178,8 +197,6 @@ class Replacement {
     }
     return renamed;
   }
-
-  static std::string random_name() { return fmt::format(".omnisandbox-{}.tmp", base::random_id()); }
 
   // Best effort: the error that led here is the one to tell.
   void remove(const std::string& temporary) const {

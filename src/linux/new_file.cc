@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -67,6 +68,16 @@ Expected<void> name_unnamed(const Fd& file, const Fd& folder, std::string_view n
     return Error::from_errno(errno, "linkat", name);
   }
   return {};
+}
+
+Expected<bool> try_lock(const Fd& file) {
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+    return true;
+  }
+  if (errno == EWOULDBLOCK) {
+    return false;
+  }
+  return Error::from_errno(errno, "flock", "new file");
 }
 
 Expected<void> set_mode(const Fd& file, unsigned mode) {

@@ -16,6 +16,10 @@ Expected<Fd> open_unnamed_in(const Fd& folder, unsigned mode);
 /// Gives an unnamed file its name; `already_exists` when it is taken. Works once.
 Expected<void> name_unnamed(const Fd& file, const Fd& folder, std::string_view name);
 
+/// Locks the file against others who ask for it this way (flock(2)), until its last handle is
+/// closed. False when somebody else has it locked.
+Expected<bool> try_lock(const Fd& file);
+
 Expected<void> set_mode(const Fd& file, unsigned mode);
 Expected<void> set_owner(const Fd& file, uid_t user, gid_t group);
 /// Gives `file` the POSIX access control list and the "user." attributes of `name` in `folder`,
