@@ -17,6 +17,11 @@ if(OMNISANDBOX_SANITIZE)
   add_compile_options(-fsanitize=${OMNISANDBOX_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OMNISANDBOX_SANITIZE})
 endif()
+if(OMNISANDBOX_BUILD_FUZZERS)
+  # Everything tells libFuzzer which branches an input took; its main() is in the fuzz targets alone.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports false positives inside libstdc++ and fmt for these at -O2 (GCC bugs 105329, 105651, 107852).
   target_compile_options(omnisandbox_private_options INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
