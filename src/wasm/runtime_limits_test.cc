@@ -63,7 +63,7 @@ TEST(RuntimeLimits, GrowingToFourGigabytesIsRefused) {
     const Result result = run_guest(guest(R"((memory (export "memory") 1)
       (func (export "_start")
         (call $exit (i32.ne (memory.grow (i32.const )" +
-                                          std::string(pages) + ") (i32.const -1)))))"));
+                                          std::string(pages) + ")) (i32.const -1))))"));
     EXPECT_EQ(result.status, Status::ok) << pages;
     EXPECT_EQ(result.peak_memory_bytes, 65536u) << pages;
   }
@@ -189,7 +189,8 @@ TEST(RuntimeLimits, ModulesBeyondTheSizeLimitAreRefusedUnread) {
 }
 
 TEST(RuntimeLimits, OneHugeFunctionIsRefused) {
-  const Error error = compile_error("(module (func" + repeated(90'000, " i64.const 0x7fffffffffffffff drop") + "))");
+  const Error error = compile_error("(module (func" +
+                                    repeated(90'000, " i64.const 0x7fffffffffffffff drop") + "))");
   EXPECT_EQ(error.kind, ErrorKind::too_large);
   EXPECT_THAT(error.message, StartsWith("a function of the module"));
 }
@@ -201,7 +202,9 @@ TEST(RuntimeLimits, DeeplyNestedTextDoesNotOverflowTheStack) {
         "(module (func " + repeated(200'000, "block ") + repeated(200'000, "end ") + "))"}) {
     const auto result = make_runtime().compile("deep", bytes_of(module));
     if (!result) {
-      EXPECT_EQ(result.error().kind, ErrorKind::invalid_argument);
+      EXPECT_TRUE(result.error().kind == ErrorKind::invalid_argument ||
+                  result.error().kind == ErrorKind::too_large)
+          << result.error().message;
     }
   }
 }

@@ -28,7 +28,7 @@ const std::string echo_guest = guest(R"(
 
 std::string exit_guest(int code) {
   return guest(R"((memory (export "memory") 1) (func (export "_start") (call $exit (i32.const )" +
-               std::to_string(code) + "))");
+               std::to_string(code) + ")))");
 }
 
 constexpr std::string_view nothing_guest = R"((module (func (export "_start"))))";

@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <tl/expected.hpp>
 
 #include "linux/file_names.h"
-#include <tl/expected.hpp>
 #include "wasm/wasi/types.h"
 
 namespace omnisandbox::wasm::wasi {

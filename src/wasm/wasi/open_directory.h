@@ -1,10 +1,10 @@
 #pragma once
 
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 
 #include "linux/fd.h"
-#include <tl/expected.hpp>
 #include "wasm/wasi/fd_table.h"
 
 namespace omnisandbox::wasm::wasi {

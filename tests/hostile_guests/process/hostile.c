@@ -1,5 +1,5 @@
-/* One program, many attacks: `hostile NAME [ARG…]`. Each prints one line for every way it tried, "refused: …" or
- * "ESCAPED: …", and never does harm where it succeeds. */
+/* One program, many attacks: `hostile NAME [ARG…]`. Each prints one line for every way it tried,
+ * "refused: …" or "ESCAPED: …", and never does harm where it succeeds. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -143,8 +143,7 @@ static void system_calls(char** args) {
   verdict("chroot", chroot("/tmp"));
   verdict("open_by_handle_at", syscall(SYS_open_by_handle_at, 0, buffer, 0));
   verdict("sethostname", sethostname("x", 1));
-  verdict("clone with a user namespace",
-          syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+  verdict("clone with a user namespace", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
   verdict("clone3", syscall(SYS_clone3, buffer, 64));
   verdict("memfd_create", syscall(SYS_memfd_create, "x", 0));
   verdict("memfd_secret", syscall(447, 0));
@@ -199,7 +198,8 @@ static void inherited(char** args) {
   struct rlimit core;
   getrlimit(RLIMIT_CORE, &core);
   printf("%s: core files\n", core.rlim_max == 0 ? "refused" : "ESCAPED");
-  printf("%s: session of the caller\n", getsid(0) == getpid() || getsid(0) != 0 ? "refused" : "ESCAPED");
+  printf("%s: session of the caller\n",
+         getsid(0) == getpid() || getsid(0) != 0 ? "refused" : "ESCAPED");
   FILE* status = fopen("/proc/self/status", "r");
   char line[256];
   while (status != NULL && fgets(line, sizeof line, status) != NULL) {
@@ -217,7 +217,8 @@ static void linger(char** args) {
   if (fork() == 0) {
     setsid();
     if (fork() == 0) {
-      for (int signal = 1; signal < 64; ++signal) sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+      for (int signal = 1; signal < 64; ++signal)
+        sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
       for (;;) pause();
     }
     _exit(0);
@@ -227,7 +228,8 @@ static void linger(char** args) {
   fflush(stdout);
   if (strcmp(args[0], "exit") == 0) exit(0);
   if (strcmp(args[0], "stop") == 0) raise(SIGSTOP);
-  for (int signal = 1; signal < 64; ++signal) sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+  for (int signal = 1; signal < 64; ++signal)
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
   for (;;) pause();
 }
 
@@ -242,8 +244,10 @@ static void memory_bomb(char** args) {
   }
   for (;;) {
     char* block = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block != MAP_FAILED) memset(block, 1, 1 << 20);
-    else usleep(1000);
+    if (block != MAP_FAILED)
+      memset(block, 1, 1 << 20);
+    else
+      usleep(1000);
   }
 }
 
@@ -307,11 +311,14 @@ int main(int argc, char** argv) {
   struct {
     const char* name;
     void (*attack)(char**);
-  } attacks[] = {{"exec_each", exec_each}, {"exec_with_arguments", exec_with_arguments}, {"memfd", memfd_child},
-                 {"exec_written", exec_written}, {"escaped", escaped}, {"system_calls", system_calls},
-                 {"sockets", sockets}, {"inherited", inherited}, {"environment", environment}, {"linger", linger},
-                 {"fork_bomb", fork_bomb}, {"memory_bomb", memory_bomb}, {"open_files", open_files},
-                 {"flood", flood}, {"fill_disk", fill_disk}, {"look_around", look_around}};
+  } attacks[] = {{"exec_each", exec_each},     {"exec_with_arguments", exec_with_arguments},
+                 {"memfd", memfd_child},       {"exec_written", exec_written},
+                 {"escaped", escaped},         {"system_calls", system_calls},
+                 {"sockets", sockets},         {"inherited", inherited},
+                 {"environment", environment}, {"linger", linger},
+                 {"fork_bomb", fork_bomb},     {"memory_bomb", memory_bomb},
+                 {"open_files", open_files},   {"flood", flood},
+                 {"fill_disk", fill_disk},     {"look_around", look_around}};
   for (size_t index = 0; argc > 1 && index < sizeof attacks / sizeof attacks[0]; ++index) {
     if (strcmp(argv[1], attacks[index].name) == 0) {
       attacks[index].attack(argv + 2);
