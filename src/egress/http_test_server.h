@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -112,7 +113,14 @@ class Server {
     ::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr);
     auto* generic = is_v6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
     socklen_t length = is_v6 ? sizeof v6 : sizeof v4;
-    if (::bind(listener_.get(), generic, length) != 0 || ::listen(listener_.get(), 64) != 0) {
+    // An IPv6 address that was just added is tentative for a moment, while the kernel looks for
+    // duplicates.
+    int bound = ::bind(listener_.get(), generic, length);
+    for (int attempt = 0; bound != 0 && attempt < 500; ++attempt) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      bound = ::bind(listener_.get(), generic, length);
+    }
+    if (bound != 0 || ::listen(listener_.get(), 64) != 0) {
       throw std::runtime_error("the test server cannot listen on " + address);
     }
     ::getsockname(listener_.get(), generic, &length);
