@@ -17,8 +17,8 @@ inline constexpr std::size_t max_module_bytes = 64 * mebibyte;
 // The text format is for small modules written by hand; its parser takes many times its size in
 // memory.
 inline constexpr std::size_t max_module_text_bytes = 4 * mebibyte;
-// Compiling cannot be interrupted, and costs more than linear time in the size of one function. The
-// largest function of real programs (interpreter loops, parsers) is a few hundred KiB.
+// The compiler's memory grows with the largest function (up to 3 GB at this size). The largest of
+// real programs (loops of interpreters) are a few hundred KiB.
 inline constexpr std::uint64_t max_function_bytes = mebibyte;
 inline constexpr std::uint64_t max_functions = 200'000;
 // Each memory takes one slot of the pool, that is 4 GiB of address space.
@@ -43,11 +43,17 @@ inline constexpr std::uint64_t memory_keep_resident_bytes = 512 * kibibyte;
 inline constexpr std::uint64_t table_keep_resident_bytes = 64 * kibibyte;
 inline constexpr std::uint32_t max_unused_warm_slots = 64;
 
+// Modules that compile at once: one a core, and a few where there are few cores, so that one that
+// takes minutes does not keep the others out.
+inline constexpr std::uint32_t min_compile_slots = 4;
+
 // ---- Stack ----
 inline constexpr std::size_t guest_stack_bytes = 512 * kibibyte;
 // For the host functions that a guest calls when its own stack is nearly used up.
 inline constexpr std::size_t host_call_stack_bytes = 256 * kibibyte;
-inline constexpr std::size_t compiler_stack_bytes = 2 * mebibyte;
+inline constexpr std::size_t compiler_stack_bytes = 8 * mebibyte;
+// Making an engine, and other work that is not the guest's.
+inline constexpr std::size_t engine_stack_bytes = 512 * kibibyte;
 
 // ---- Messages ----
 inline constexpr std::size_t max_frame_name_bytes = 96;

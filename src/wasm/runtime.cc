@@ -14,6 +14,7 @@
 #include "wasm/engine/engine.h"
 #include "wasm/limits.h"
 #include "wasm/module/compiled_module.h"
+#include "wasm/module/timed_compile.h"
 #include "wasm/run/call_stack.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/run/run_input.h"
@@ -82,10 +83,11 @@ class Runtime::Impl {
 
   const Policy& policy() const noexcept { return policy_; }
 
-  Expected<ModulePointer> compile(std::span<const std::byte> module_bytes) {
+  Expected<ModulePointer> compile(std::span<const std::byte> module_bytes,
+                                  Clock::time_point deadline, const std::stop_token& stop) {
     TRY(check_process());
-    return guarded(wasm::compiler_stack_bytes, [&] {
-      return wasm::CompiledModule::compile(*engine_, module_bytes, memory_limit_bytes_);
+    return guarded(wasm::engine_stack_bytes, [&] {
+      return wasm::compile_until(engine_, module_bytes, memory_limit_bytes_, deadline, stop);
     });
   }
 
@@ -110,8 +112,30 @@ class Runtime::Impl {
   Expected<Result> execute(std::string_view program, const wasm::CompiledModule& module,
                            RunOptions options, Clock::time_point started) {
     TRY(check_process());
-    return guarded(stack_for_guest,
-                   [&] { return execute_here(program, module, std::move(options), started); });
+    if (module.entry() == wasm::CompiledModule::Entry::none) {
+      return base::make_error(
+          ErrorKind::invalid_argument,
+          "the module \"{}\" exports neither _start nor _initialize, so there is "
+          "nothing to run",
+          base::printable(program));
+    }
+    return guarded(stack_for_guest, [&] {
+      return run(program, std::move(options), started,
+                 [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
+                   return execute_in_slot(module, guest, timeout);
+                 });
+    });
+  }
+
+  /// The Result of a run whose module was not compiled before the deadline or the stop.
+  Expected<Result> give_up(std::string_view program, RunOptions options, Clock::time_point started,
+                           Error error) {
+    return guarded(wasm::engine_stack_bytes, [&] {
+      return run(program, std::move(options), started,
+                 [&](wasm::GuestRun&, std::chrono::milliseconds) {
+                   return wasm::Execution{.ending = wasm::ending_of(std::move(error))};
+                 });
+    });
   }
 
  private:
@@ -125,8 +149,10 @@ class Runtime::Impl {
     return {};
   }
 
-  Expected<Result> execute_here(std::string_view program, const wasm::CompiledModule& module,
-                                RunOptions options, Clock::time_point started);
+  /// Prepares one run, lets `execute` do it, and reports it.
+  template <class Execute>
+  Expected<Result> run(std::string_view program, RunOptions options, Clock::time_point started,
+                       Execute execute);
   wasm::Execution execute_in_slot(const wasm::CompiledModule& module, wasm::GuestRun& run,
                                   std::chrono::milliseconds timeout);
   Result make_result(wasm::GuestRun& run, wasm::Execution execution) const;
@@ -143,15 +169,9 @@ class Runtime::Impl {
   std::map<std::string, ModulePointer, std::less<>> modules_;
 };
 
-Expected<Result> Runtime::Impl::execute_here(std::string_view program,
-                                             const wasm::CompiledModule& module, RunOptions options,
-                                             Clock::time_point started) {
-  if (module.entry() == wasm::CompiledModule::Entry::none) {
-    return base::make_error(ErrorKind::invalid_argument,
-                            "the module \"{}\" exports neither _start nor _initialize, so there is "
-                            "nothing to run",
-                            base::printable(program));
-  }
+template <class Execute>
+Expected<Result> Runtime::Impl::run(std::string_view program, RunOptions options,
+                                    Clock::time_point started, Execute execute) {
   const auto timeout = wasm::effective_timeout(policy_, options);
   auto input = TRY(wasm::make_guest_input(program, policy_.config(), options));
   auto functions = TRY(HostFunctions::create(policy_, {.audit = options_.audit,
@@ -160,11 +180,11 @@ Expected<Result> Runtime::Impl::execute_here(std::string_view program,
                                                        .sandbox = description_.kind,
                                                        .deadline = started + timeout,
                                                        .stop = std::move(options.stop)}));
-  wasm::GuestRun run(functions, *functions.impl().context);
-  run.args = std::move(input.args);
-  run.environment = std::move(input.environment);
-  run.stdin_data = std::move(options.stdin_data);
-  Result result = make_result(run, execute_in_slot(module, run, timeout));
+  wasm::GuestRun guest(functions, *functions.impl().context);
+  guest.args = std::move(input.args);
+  guest.environment = std::move(input.environment);
+  guest.stdin_data = std::move(options.stdin_data);
+  Result result = make_result(guest, execute(guest, timeout));
   result.duration = Clock::now() - started;
   record_outcome(result);
   return result;
@@ -242,8 +262,7 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
                             "the policy says audit_required: true, and no audit sink is set");
   }
   const wasm::FuelMetering fuel(policy.compiled().limits().fuel.has_value());
-  auto engine =
-      TRY(guarded(wasm::compiler_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
+  auto engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
   return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine)));
 }
 
@@ -255,7 +274,8 @@ Expected<void> Runtime::compile(std::string name, std::span<const std::byte> mod
         "a module's name has 1 to {} bytes and no NUL; it becomes the guest's argv[0]",
         wasm::max_module_name_bytes);
   }
-  auto module = TRY(impl_->compile(module_bytes));
+  const auto deadline = Clock::now() + policy().compiled().limits().timeout;
+  auto module = TRY(impl_->compile(module_bytes, deadline, {}));
   impl_->keep(std::move(name), std::move(module));
   return {};
 }
@@ -275,8 +295,15 @@ Expected<Result> Runtime::execute(std::string_view name, std::vector<std::string
 
 Expected<Result> Runtime::run(std::span<const std::byte> module_bytes, RunOptions options) {
   const auto started = Clock::now();
-  const ModulePointer module = TRY(impl_->compile(module_bytes));
-  return impl_->execute(unnamed_module, *module, std::move(options), started);
+  const auto deadline = started + wasm::effective_timeout(policy(), options);
+  auto module = impl_->compile(module_bytes, deadline, options.stop);
+  if (module) {
+    return impl_->execute(unnamed_module, **module, std::move(options), started);
+  }
+  if (module.error().kind == ErrorKind::timeout || module.error().kind == ErrorKind::cancelled) {
+    return impl_->give_up(unnamed_module, std::move(options), started, std::move(module).error());
+  }
+  return std::move(module).error();
 }
 
 Expected<Result> Runtime::run(std::span<const std::byte> module_bytes,

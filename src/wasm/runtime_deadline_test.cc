@@ -162,6 +162,47 @@ TEST(RuntimeDeadline, ARunBeyondTheNumberAllowedWaitsForItsTurn) {
   source.request_stop();
 }
 
+// One function of about 64 KiB that takes the compiler most of a minute: loops that each write to
+// many variables.
+std::string slow_to_compile() {
+  constexpr int variables = 2'000;
+  constexpr int loops = 3'500;
+  std::string body = "(module (func (export \"_start\") (local";
+  for (int index = 0; index < variables; ++index) {
+    body += " i32";
+  }
+  body += ")";
+  unsigned random = 1;
+  const auto variable = [&] {
+    random = random * 1'103'515'245u + 12'345u;
+    return std::to_string((random >> 8) % variables);
+  };
+  for (int index = 0; index < loops; ++index) {
+    body += "(loop local.get " + variable() + " local.get " + variable() + " i32.add local.tee " +
+            variable() + " br_if 0)";
+  }
+  return body + "))";
+}
+
+TEST(RuntimeDeadline, HoldsWhileAModuleIsCompiled) {
+  Runtime runtime = make_runtime(with_timeout(milliseconds(200)));
+  const std::string module = slow_to_compile();
+  const auto started = Clock::now();
+  const Result result = run_guest(runtime, module);
+  EXPECT_EQ(result.status, Status::timeout);
+  EXPECT_THAT(message_of(result), HasSubstr("compiled"));
+  const auto compiled = runtime.compile("slow", bytes_of(module));
+  ASSERT_FALSE(compiled);
+  EXPECT_EQ(compiled.error().kind, ErrorKind::timeout);
+  EXPECT_LT(Clock::now() - started, soon);
+
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_EQ(run_guest(runtime, module, {.stop = source.get_token()}).status, Status::cancelled);
+  // What is left behind does not keep others from compiling.
+  EXPECT_EQ(run_guest(runtime, R"((module (func (export "_start"))))", {}).status, Status::ok);
+}
+
 TEST(RuntimeDeadline, SixtyFourThreadsKeepTheirPoliciesApart) {
   constexpr int thread_count = 64;
   std::vector<std::jthread> threads;

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -91,6 +93,7 @@ Engine::Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::u
       engine_(std::move(engine)),
       linker_(std::move(linker)),
       slots_(slots),
+      compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
       deadlines_(engine_.get()) {}
 
 bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }

@@ -38,6 +38,8 @@ class Engine {
   /// Places for memories and tables: a run takes as many as its module has memories or tables, and
   /// at least one.
   Slots& slots() noexcept { return slots_; }
+  /// Places for modules that are being compiled.
+  Slots& compile_slots() noexcept { return compile_slots_; }
   DeadlineWatch& deadlines() noexcept { return deadlines_; }
   /// A forked child has neither the watch's thread nor its locks, so it must not run guests with
   /// this engine.
@@ -52,6 +54,7 @@ class Engine {
   EngineOwner engine_;
   LinkerOwner linker_;
   Slots slots_;
+  Slots compile_slots_;
   DeadlineWatch deadlines_;
 };
 

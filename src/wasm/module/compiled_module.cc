@@ -42,16 +42,12 @@ bool looks_like_text(std::span<const std::byte> bytes) {
   return first != std::string_view::npos && (text[first] == '(' || text[first] == ';');
 }
 
-Expected<void> check_size(std::size_t size, std::size_t limit, const char* what) {
-  if (size > limit) {
-    return base::make_error(ErrorKind::too_large, "the {} has {}; {} are allowed", what,
-                            base::format_byte_size(size), base::format_byte_size(limit));
-  }
-  return {};
-}
-
 Expected<void> text_to_binary(std::span<const std::byte> text, ByteVector& binary) {
-  TRY(check_size(text.size(), max_module_text_bytes, "module's text"));
+  if (text.size() > max_module_text_bytes) {
+    return base::make_error(ErrorKind::too_large, "the module's text has {}; {} are allowed",
+                            base::format_byte_size(text.size()),
+                            base::format_byte_size(max_module_text_bytes));
+  }
   const ErrorOwner error(
       wasmtime_wat2wasm(reinterpret_cast<const char*>(text.data()), text.size(), binary.out()));
   if (error != nullptr) {
@@ -163,7 +159,7 @@ Expected<CompiledModule::Entry> find_entry(const wasmtime_module_t* module,
 
 Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
     Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes) {
-  TRY(check_size(bytes.size(), max_module_bytes, "module"));
+  TRY(check_module_size(bytes.size()));
   if (bytes.empty()) {
     return base::make_error(ErrorKind::invalid_argument, "the module is empty");
   }
@@ -171,7 +167,7 @@ Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
   if (looks_like_text(bytes)) {
     TRY(text_to_binary(bytes, from_text));
     bytes = std::as_bytes(std::span(from_text.bytes()));
-    TRY(check_size(bytes.size(), max_module_bytes, "module"));
+    TRY(check_module_size(bytes.size()));
   }
   const ModuleShape shape = TRY(read_module_shape(bytes));
   TRY(check_module_shape(shape, memory_limit_bytes));

@@ -155,6 +155,15 @@ Expected<void> read_functions(Reader section, std::size_t base, ModuleShape& sha
 
 }  // namespace
 
+Expected<void> check_module_size(std::size_t size_bytes) {
+  if (size_bytes > max_module_bytes) {
+    return base::make_error(ErrorKind::too_large, "the module has {}; {} are allowed",
+                            base::format_byte_size(size_bytes),
+                            base::format_byte_size(max_module_bytes));
+  }
+  return {};
+}
+
 Expected<ModuleShape> read_module_shape(std::span<const std::byte> binary) {
   Reader reader(binary);
   TRY(check_header(reader));

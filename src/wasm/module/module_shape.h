@@ -19,6 +19,9 @@ struct ModuleShape {
   bool has_start_function = false;
 };
 
+/// `too_large` for a module beyond max_module_bytes.
+Expected<void> check_module_size(std::size_t size_bytes);
+
 /// Reads the sections of a module's binary (WebAssembly core specification 2.0, "Binary Format").
 /// It does not validate: that is the compiler's business. Errors: `invalid_argument` for what is no
 /// module, a component, or is cut off; the message says where.
