@@ -97,6 +97,10 @@ Expected<void> send_all(const Fd& socket, std::string_view bytes) {
   return {};
 }
 
+void finish_sending(const Fd& socket) noexcept {
+  static_cast<void>(::shutdown(socket.get(), SHUT_WR));
+}
+
 Expected<Transfer> read_available(const Fd& file, std::span<char> buffer) {
   const ssize_t count =
       retry_interrupted([&] { return ::read(file.get(), buffer.data(), buffer.size()); });

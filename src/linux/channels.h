@@ -30,6 +30,9 @@ Expected<SocketPair> make_stream_socket_pair();
 /// Sends all of `bytes`; EPIPE where the peer is gone, never a signal.
 Expected<void> send_all(const Fd& socket, std::string_view bytes);
 
+/// The peer's reads end; its answers still come.
+void finish_sending(const Fd& socket) noexcept;
+
 /// What a non-blocking transfer did.
 struct Transfer {
   enum class Kind : std::uint8_t { moved, would_block, ended };

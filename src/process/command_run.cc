@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -16,9 +15,11 @@
 #include "linux/child_process.h"
 #include "policy/compiled_policy.h"
 #include "policy/limits.h"
+#include "process/command_terms.h"
 #include "process/launch_plan.h"
 #include "process/launcher_program.h"
 #include "process/output_stream.h"
+#include "process/private_folder.h"
 #include "process/run_cgroup.h"
 #include "process/seccomp_filter.h"
 #include "process/view_builder.h"
@@ -40,120 +41,14 @@ constexpr milliseconds counter_interval{20};
 constexpr milliseconds patience_after_kill{5000};
 constexpr std::size_t read_buffer_bytes = 256 * 1024;
 constexpr std::size_t wide_pipe_bytes = 1024 * 1024;
-// The port of the proxy: any would do, the namespace is empty.
-constexpr std::uint16_t proxy_port = 3128;
-constexpr std::string_view proxy_url = "http://127.0.0.1:3128";
-constexpr std::uint64_t locked_memory_bytes = 64 * 1024;
-
-/// What the policy says about this command, all layers taken together.
-struct JudgedCommand {
-  ProgramFile program;
-  const CommandRule* rule = nullptr;
-  std::uint64_t memory_bytes = 0;
-  Clock::time_point deadline;
-  bool wants_network = false;
-};
-
-std::uint64_t memory_limit_of(const policy::Limits& limits, const CommandRule* rule) {
-  const std::uint64_t limit = limits.memory_limit(policy::default_command_memory_bytes);
-  if (rule == nullptr || !rule->memory_limit_mb) {
-    return limit;
-  }
-  // A rule may ask for more than the default, and for no more than what the policy sets.
-  const std::uint64_t own = *rule->memory_limit_mb * policy::mebibyte;
-  return limits.memory_limit_bytes ? std::min(own, limit) : own;
-}
-
-Expected<JudgedCommand> judge(const Policy& policy, const CommandJob& job) {
-  const policy::CompiledPolicy& compiled = policy.compiled();
-  auto grant = compiled.judge_command(job.command, job.args);
-  if (!grant) {
-    return Error::from_denial(std::move(grant).error());
-  }
-  JudgedCommand judged;
-  const auto use = [&](const policy::ResolvedCommand& command) {
-    judged.program = {.name = job.command,
-                      .path = command.path,
-                      .device = command.device,
-                      .inode = command.inode,
-                      .modified_ns = command.modified_ns,
-                      .changed_ns = command.changed_ns};
-  };
-  if (grant->command != nullptr) {
-    use(*grant->command);
-  } else {
-    use(TRY(compiled.commands().resolve_trusted_command(job.command)));
-  }
-  judged.rule = grant->options;
-  judged.memory_bytes = memory_limit_of(compiled.limits(), judged.rule);
-  judged.deadline = std::min(job.deadline, Clock::now() + compiled.limits().timeout);
-  if (judged.rule != nullptr && judged.rule->timeout) {
-    judged.deadline = std::min(judged.deadline, Clock::now() + *judged.rule->timeout);
-  }
-  judged.wants_network =
-      compiled.has(Capability::net_http) && (judged.rule == nullptr || judged.rule->network);
-  return judged;
-}
-
-std::vector<std::string> environment_of(const Policy& policy, const JudgedCommand& judged,
-                                        const CommandJob& job, bool has_proxy) {
-  std::map<std::string, std::string> variables = {
-      {"PATH", std::string(policy::CommandRules::search_path)},
-      {"HOME", "/tmp"},
-      {"TMPDIR", "/tmp"},
-      {"LANG", "C.UTF-8"}};
-  if (has_proxy) {
-    for (const char* name :
-         {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}) {
-      variables[name] = proxy_url;
-    }
-  }
-  const auto add = [&variables](const std::map<std::string, std::string>& more) {
-    for (const auto& [name, value] : more) {
-      variables[name] = value;
-    }
-  };
-  add(policy.config().environment);
-  if (judged.rule != nullptr) {
-    add(judged.rule->environment);
-  }
-  add(job.environment);
-  std::vector<std::string> texts;
-  for (const auto& [name, value] : variables) {
-    texts.push_back(name + "=" + value);
-  }
-  return texts;
-}
-
-std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
-                                           const Config& config, const RunCgroup& cgroup) {
-  const auto resource = [](auto number) { return static_cast<std::uint32_t>(number); };
-  std::vector<ResourceLimit> list = {
-      {resource(RLIMIT_CORE), 0},
-      {resource(RLIMIT_NOFILE), limits.max_open_files},
-      // One process may not write more to a file than the run may write in all.
-      {resource(RLIMIT_FSIZE),
-       config.max_file_bytes ? limits.max_file_bytes : limits.max_write_bytes},
-      {resource(RLIMIT_MEMLOCK), locked_memory_bytes},
-      {resource(RLIMIT_MSGQUEUE), locked_memory_bytes},
-      // With the launcher's own process.
-      {resource(RLIMIT_NPROC), std::uint64_t{limits.max_processes} + 1}};
-  if (limits.cpu_time) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limits.cpu_time);
-    list.push_back({resource(RLIMIT_CPU), static_cast<std::uint64_t>(seconds.count())});
-  }
-  if (!cgroup.limits_memory()) {
-    list.push_back({resource(RLIMIT_DATA), memory_bytes});
-  }
-  return list;
-}
 
 /// A run under way.
 class Run {
  public:
   Run(const Policy& policy, const RunMachinery& machinery, const CommandJob& job,
-      JudgedCommand judged)
-      : policy_(policy),
+      JudgedCommand judged, Tier tier)
+      : tier_(tier),
+        policy_(policy),
         compiled_(policy.compiled()),
         machinery_(machinery),
         job_(job),
@@ -164,33 +59,51 @@ class Run {
 
   Expected<Result> run() {
     start_ = Clock::now();
-    const bool has_proxy = judged_.wants_network && machinery_.egress != nullptr;
+    const bool has_proxy =
+        tier_ == Tier::namespaces && judged_.wants_network && machinery_.egress != nullptr;
+    if (tier_ == Tier::landlock_only) {
+      private_folder_ = TRY(PrivateFolder::create());
+    }
     const LaunchPlan plan = TRY(make_plan(has_proxy));
     TRY(spawn_launcher(plan));
     TRY(serve());
     return result();
   }
 
+  /// After a failure: whether it was the namespaces that this machine refused. Nothing has run
+  /// then.
+  bool lacks_namespaces() const { return tier_ == Tier::namespaces && lacks_namespaces_; }
+
  private:
   Expected<LaunchPlan> make_plan(bool has_proxy) {
-    ViewRequest request{.policy = &compiled_,
-                        .working_dir = working_dir(),
-                        .private_bytes = compiled_.limits().max_write_bytes,
-                        .private_files = compiled_.limits().max_files_created + 1,
-                        .needs_certificates = has_proxy,
-                        .programs = programs_of(compiled_)};
+    ViewRequest request{
+        .policy = &compiled_,
+        .working_dir = working_dir(),
+        // What lies there lies in memory: a full /tmp is an error of the
+        // command's, before it is the end of the run.
+        .private_bytes = std::min(compiled_.limits().max_write_bytes, judged_.memory_bytes / 2),
+        .private_files = compiled_.limits().max_files_created + 1,
+        .needs_certificates = has_proxy,
+        .programs = programs_of(compiled_),
+        .main_program = judged_.program.path,
+        .any_program = allows_any_program(compiled_)};
     if (std::none_of(request.programs.begin(), request.programs.end(),
                      [&](const auto& program) { return program.path == judged_.program.path; })) {
       request.programs.push_back(judged_.program);
     }
     FileViewPlan view = TRY(build_file_view(request));
     LaunchPlan plan;
+    plan.tier = tier_;
+    if (tier_ == Tier::landlock_only) {
+      TRY(use_landlock_alone(view, request));
+    }
     plan.steps = std::move(view.steps);
     plan.landlock_paths = std::move(view.landlock_paths);
-    plan.seccomp_filter =
-        has_proxy ? machinery_.filter_with_network : machinery_.filter_without_network;
+    plan.seccomp_filter = has_proxy                      ? machinery_.filter_with_network
+                          : tier_ == Tier::landlock_only ? machinery_.filter_without_ipc
+                                                         : machinery_.filter_without_network;
     plan.limits =
-        resource_limits(compiled_.limits(), judged_.memory_bytes, policy_.config(), cgroup_);
+        resource_limits(compiled_.limits(), judged_.memory_bytes, policy_.config(), cgroup_, tier_);
     plan.host_name = "sandbox";
     plan.proxy_port = has_proxy ? proxy_port : std::uint16_t{0};
     plan.watched_memory_bytes = cgroup_.limits_memory() ? 0 : judged_.memory_bytes;
@@ -200,9 +113,32 @@ class Run {
     start_message_.program = judged_.program.path;
     start_message_.args = {job_.command};
     start_message_.args.insert(start_message_.args.end(), job_.args.begin(), job_.args.end());
-    start_message_.environment = environment_of(policy_, judged_, job_, has_proxy);
+    start_message_.environment = environment_of(policy_, judged_, job_, has_proxy,
+                                                private_folder_ ? private_folder_->path() : "/tmp");
     start_message_.working_dir = std::move(view.working_dir);
     return plan;
+  }
+
+  // Landlock opens; it cannot take away inside what is open, nor rename.
+  Expected<void> use_landlock_alone(FileViewPlan& view, const ViewRequest& request) {
+    if (view.hides_something || view.renames_something) {
+      return base::make_error(
+          ErrorKind::unavailable,
+          "this machine has no user namespaces, and without them the policy cannot be enforced for "
+          "commands: it hides or narrows something inside an allowed folder, or shows one under "
+          "another name (guest_path); allow user namespaces (docs/kernel_mechanisms.md), or open "
+          "narrower folders");
+    }
+    std::erase_if(view.steps, [&](const ViewStep& step) {
+      return step.kind != StepKind::bind || step.source != request.main_program;
+    });
+    std::erase_if(view.landlock_paths,
+                  [](const LandlockPath& rule) { return rule.path == "/tmp"; });
+    view.landlock_paths.push_back({private_folder_->path(), view.private_access});
+    if (view.working_dir == "/tmp") {
+      view.working_dir = private_folder_->path();
+    }
+    return {};
   }
 
   std::string working_dir() const {
@@ -226,11 +162,12 @@ class Run {
         .args = {"omnisandbox-launcher"},
         .environment = {},
         .files = {&input.read_end, &output.write_end, &errors.write_end, &control.right},
-        .namespaces = all_namespaces,
+        .namespaces = tier_ == Tier::namespaces ? all_namespaces : 0,
         .cgroup = cgroup_.birth_place(),
         .kept_capabilities = launcher_capabilities};
     auto launcher = linux_::spawn(request);
     if (!launcher) {
+      lacks_namespaces_ = is_refusal(launcher.error().system_errno);
       return cannot_confine(launcher.error());
     }
     launcher_ = std::move(*launcher);
@@ -248,6 +185,12 @@ class Run {
       launcher_.kill();
     }
     return {};
+  }
+
+  // How kernels, sysctls, AppArmor and container engines refuse namespaces and mounts.
+  static bool is_refusal(int error) {
+    return error == EPERM || error == EACCES || error == ENOSPC || error == EUSERS ||
+           error == EINVAL || error == ENOSYS;
   }
 
   static Error cannot_confine(const Error& cause) {
@@ -270,7 +213,12 @@ class Run {
     }
     if (!killed_at_) {
       killed_at_ = Clock::now();
-      launcher_.kill();
+      if (tier_ == Tier::namespaces) {
+        launcher_.kill();
+      } else {
+        // The launcher lives until it has killed all the others.
+        linux_::finish_sending(control_);
+      }
     }
   }
 
@@ -484,7 +432,7 @@ class Run {
     result.status = result.exit_code == 0 ? Status::ok : Status::exited;
   }
 
-  Error start_failure(const Report& report) const {
+  Error start_failure(const Report& report) {
     const std::string step = base::printable(report.step);
     const std::string name = base::printable(job_.command);
     if (report.error_number == ESTALE) {
@@ -496,6 +444,7 @@ class Run {
     }
     Error cause = Error::from_errno(report.error_number, step, {});
     if (report.kind == Report::Kind::setup_failed) {
+      lacks_namespaces_ = is_refusal(report.error_number);
       return cannot_confine(cause);
     }
     if (report.error_number == ENOENT || report.error_number == EACCES) {
@@ -507,6 +456,9 @@ class Run {
   }
 
   std::vector<std::string> layers() const {
+    if (tier_ == Tier::landlock_only) {
+      return weaker_layers();
+    }
     std::vector<std::string> layers = {"user namespace", "mount namespace with a private root",
                                        "process namespace", "IPC, host name and cgroup namespaces"};
     if (!judged_.wants_network) {
@@ -524,6 +476,20 @@ class Run {
     }
     layers.emplace_back("seccomp");
     layers.emplace_back("no capabilities, no new privileges");
+    add_limit_layers(layers);
+    return layers;
+  }
+
+  std::vector<std::string> weaker_layers() const {
+    std::vector<std::string> layers = {
+        "second tier (weaker): no namespaces on this machine",
+        fmt::format("landlock {} (files, programs, signals, TCP)", walls_ >> wall_landlock_shift),
+        "seccomp (no sockets, no IPC)", "no capabilities, no new privileges"};
+    add_limit_layers(layers);
+    return layers;
+  }
+
+  void add_limit_layers(std::vector<std::string>& layers) const {
     for (std::string& layer : cgroup_.layers()) {
       layers.push_back(std::move(layer));
     }
@@ -534,9 +500,10 @@ class Run {
       layers.emplace_back("processes by rlimit and watch (weaker: no pids cgroup)");
     }
     layers.emplace_back("rlimits");
-    return layers;
   }
 
+  const Tier tier_;
+  std::optional<PrivateFolder> private_folder_;  // of the second tier
   const Policy& policy_;
   const policy::CompiledPolicy& compiled_;
   const RunMachinery& machinery_;
@@ -559,6 +526,7 @@ class Run {
   std::optional<int> status_;
   std::optional<linux_::ChildProcess::Ending> ending_;
   unsigned walls_ = 0;
+  bool lacks_namespaces_ = false;
 };
 
 }  // namespace
@@ -567,6 +535,7 @@ Expected<RunMachinery> prepare_machinery(const std::string& launcher, EgressServ
   RunMachinery machinery;
   machinery.launcher = TRY(open_launcher(launcher));
   machinery.filter_without_network = TRY(build_seccomp_filter(AllowsInternet::no, HasOwnIpc::yes));
+  machinery.filter_without_ipc = TRY(build_seccomp_filter(AllowsInternet::no, HasOwnIpc::no));
   if (egress != nullptr) {
     machinery.filter_with_network = TRY(build_seccomp_filter(AllowsInternet::yes, HasOwnIpc::yes));
   }
@@ -576,7 +545,15 @@ Expected<RunMachinery> prepare_machinery(const std::string& launcher, EgressServ
 
 Expected<Result> run_confined(const Policy& policy, const RunMachinery& machinery,
                               const CommandJob& job) {
-  return Run(policy, machinery, job, TRY(judge(policy, job))).run();
+  const JudgedCommand judged = TRY(judge_job(policy, job));
+  if (!machinery.without_namespaces) {
+    Run run(policy, machinery, job, judged, Tier::namespaces);
+    auto result = run.run();
+    if (result || !run.lacks_namespaces()) {
+      return result;
+    }
+  }
+  return Run(policy, machinery, job, judged, Tier::landlock_only).run();
 }
 
 }  // namespace omnisandbox::process

@@ -35,6 +35,9 @@ struct RunMachinery {
   std::string filter_without_network;
   std::string filter_with_network;
   EgressServer* egress = nullptr;  ///< may be null: no network
+  /// For tests: do not try namespaces.
+  bool without_namespaces = false;
+  std::string filter_without_ipc;  ///< of the second tier, which shares the host's IPC
   /// For tests of what a failing step leaves behind; see LaunchPlan::failing_step.
   std::uint32_t failing_step = 0;
 };

@@ -36,7 +36,7 @@ enum class StepKind : std::uint8_t {
 enum StepFlags : std::uint8_t {
   step_read_only = 1,
   step_no_exec = 2,
-  step_optional = 4,      ///< where source or target is missing, leave it out
+  step_optional = 4,      ///< where source or target is missing or changed, leave it out
   step_is_file = 8,       ///< of `bind`: a single file
   step_keeps_stamp = 16,  ///< of `bind`: modification and change time must be as noted
 };

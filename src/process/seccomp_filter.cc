@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,19 +27,17 @@ namespace {
 // What ordinary programs do: files, memory, threads, signals, time, pipes, their own processes.
 constexpr const char* allowed_calls[] = {
     // Files and folders
-    "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup",
-    "dup2", "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod",
-    "fchmodat", "fchmodat2", "fchown", "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr",
-    "flock", "fremovexattr", "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat",
-    "getcwd", "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init",
-    "inotify_init1", "inotify_rm_watch", "lchown", "lgetxattr", "link", "linkat", "listxattr",
-    "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod",
-    "mknodat", "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2",
-    "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv",
-    "removexattr", "rename", "renameat", "renameat2", "rmdir", "sendfile", "setxattr", "splice",
-    "stat", "statfs", "statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "tee",
-    "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "vmsplice", "write",
-    "writev",
+    "access", "chdir", "chown", "close", "close_range", "copy_file_range", "dup", "dup2", "dup3",
+    "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchown", "fchownat", "fcntl",
+    "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat",
+    "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents", "getdents64", "getxattr",
+    "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch", "lchown", "lgetxattr",
+    "link", "linkat", "listxattr", "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat",
+    "newfstatat", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read",
+    "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat",
+    "renameat2", "rmdir", "sendfile", "setxattr", "splice", "stat", "statfs", "statx", "symlink",
+    "symlinkat", "sync", "sync_file_range", "syncfs", "tee", "truncate", "umask", "unlink",
+    "unlinkat", "utime", "utimensat", "utimes", "vmsplice", "write", "writev",
     // Waiting
     "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
     "eventfd", "eventfd2", "pause", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
@@ -252,6 +251,33 @@ void add_sockets(Filter& filter, AllowsInternet internet) {
   filter.all_but(SCMP_ACT_ERRNO(EACCES), "socketpair", 0, pair_families);
 }
 
+// A set-user-ID or set-group-ID file in a folder of the host's would be a program of this user's
+// for everybody else. Calls that create or change modes are allowed without these bits only;
+// openat2, which passes its mode in memory, does not exist.
+void add_mode_calls(Filter& filter) {
+  constexpr std::uint64_t set_id_bits = S_ISUID | S_ISGID;
+  struct ModeCall {
+    const char* name;
+    unsigned mode_argument;
+  };
+  for (const ModeCall call :
+       {ModeCall{"chmod", 1}, ModeCall{"fchmod", 1}, ModeCall{"fchmodat", 2},
+        ModeCall{"fchmodat2", 2}, ModeCall{"mkdir", 1}, ModeCall{"mkdirat", 2},
+        ModeCall{"mknod", 1}, ModeCall{"mknodat", 2}, ModeCall{"creat", 1}}) {
+    filter.allow_if(call.name, SCMP_CMP64(call.mode_argument, SCMP_CMP_MASKED_EQ, set_id_bits, 0));
+    for (const std::uint64_t bit : {std::uint64_t{S_ISUID}, std::uint64_t{S_ISGID}}) {
+      filter.refuse_if(call.name, EPERM,
+                       SCMP_CMP64(call.mode_argument, SCMP_CMP_MASKED_EQ, bit, bit));
+    }
+  }
+  // The mode counts only where a file is made; otherwise it may be anything.
+  constexpr std::uint64_t making = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+  for (const ModeCall call : {ModeCall{"open", 2}, ModeCall{"openat", 3}}) {
+    filter.allow_if(call.name, SCMP_CMP64(call.mode_argument - 1, SCMP_CMP_MASKED_EQ, making, 0));
+    filter.allow_if(call.name, SCMP_CMP64(call.mode_argument, SCMP_CMP_MASKED_EQ, set_id_bits, 0));
+  }
+}
+
 // Input that is typed into a terminal on behalf of its user, and the console's selection and
 // output.
 constexpr std::uint64_t terminal_injections[] = {TIOCSTI, TIOCLINUX, TIOCCONS};
@@ -270,6 +296,7 @@ void add_conditional_calls(Filter& filter, AllowsInternet internet) {
     filter.refuse_if("ioctl", EPERM, low_equals(1, request));
   }
   add_sockets(filter, internet);
+  add_mode_calls(filter);
   // Asking, and staying with the ordinary layout of memory.
   for (const std::uint64_t persona : {std::uint64_t{PER_LINUX}, low_half}) {
     filter.allow_if("personality", low_equals(0, persona));

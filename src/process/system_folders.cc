@@ -170,6 +170,13 @@ void add_system_folders(const ViewRequest& request, FileViewPlan& plan) {
   for (const std::string& path : code_folders(request)) {
     add_folder(plan, path, 0);
   }
+  if (request.any_program) {
+    for (const std::string_view path :
+         {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"}) {
+      add_folder(plan, path, 0);
+      plan.landlock_paths.push_back({std::string(path), landlock_read | landlock::execute});
+    }
+  }
   for (const std::string_view path : {"/etc/ld.so.cache", "/etc/localtime"}) {
     add_file(plan, path);
   }
@@ -192,13 +199,16 @@ void add_system_folders(const ViewRequest& request, FileViewPlan& plan) {
 void add_programs(const ViewRequest& request, FileViewPlan& plan) {
   for (const ProgramFile& program : request.programs) {
     ViewStep step{.kind = StepKind::bind,
-                  .flags = step_read_only | step_is_file | step_keeps_stamp | step_optional,
+                  .flags = step_read_only | step_is_file | step_keeps_stamp,
                   .source = program.path,
                   .target = program.path,
                   .device = program.device,
                   .inode = program.inode,
                   .modified_ns = program.modified_ns,
                   .changed_ns = program.changed_ns};
+    if (program.path != request.main_program) {
+      step.flags |= step_optional;
+    }
     plan.steps.push_back(std::move(step));
     plan.landlock_paths.push_back({program.path, landlock::read_file | landlock::execute});
     // "awk" for /usr/bin/mawk: others call it by the name that the policy lists.

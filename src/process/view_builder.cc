@@ -67,6 +67,11 @@ bool is_special(std::string_view path) {
 
 bool in_every_layer(const CompiledPolicy* layer, std::string_view path) {
   for (; layer != nullptr; layer = layer->base()) {
+    const auto& rules = layer->config().allowed_commands;
+    if (std::any_of(rules.begin(), rules.end(),
+                    [](const CommandRule& rule) { return rule.command == "*"; })) {
+      continue;
+    }
     const auto& commands = layer->commands().commands();
     if (std::none_of(commands.begin(), commands.end(),
                      [path](const auto& command) { return command->path == path; })) {
@@ -111,11 +116,13 @@ class ViewBuilder {
 
   void add_base() {
     add_system_folders(request_, plan_);
-    plan_.landlock_paths.push_back({"/proc", landlock_read});
     if (request_.tier == Tier::namespaces) {
+      // The host's own would show other processes.
+      plan_.landlock_paths.push_back({"/proc", landlock_read});
       plan_.landlock_paths.push_back({"/", landlock::read_dir});
     }
-    plan_.landlock_paths.push_back({"/tmp", landlock_read | landlock_write | landlock::make_sock});
+    plan_.private_access = landlock_read | landlock_write | landlock::make_sock;
+    plan_.landlock_paths.push_back({"/tmp", plan_.private_access});
     opened_.push_back({.kind = StepKind::private_tree,
                        .target = "/tmp",
                        .size_bytes = request_.private_bytes,
@@ -135,6 +142,7 @@ class ViewBuilder {
       return {};
     }
     const std::string guest = guest_path_of(path, root);
+    plan_.renames_something |= guest != path;
     const struct stat status = TRY(linux_::stat_of(root.handle));
     ViewStep step{.kind = StepKind::bind,
                   .flags = step_no_exec,
@@ -333,6 +341,17 @@ std::vector<ProgramFile> programs_of(const CompiledPolicy& policy) {
     }
   }
   return programs;
+}
+
+bool allows_any_program(const CompiledPolicy& policy) {
+  for (const CompiledPolicy* layer = &policy; layer != nullptr; layer = layer->base()) {
+    const auto& rules = layer->config().allowed_commands;
+    if (std::none_of(rules.begin(), rules.end(),
+                     [](const CommandRule& rule) { return rule.command == "*"; })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Expected<FileViewPlan> build_file_view(const ViewRequest& request) {

@@ -15,7 +15,9 @@ struct FileViewPlan {
   std::vector<ViewStep> steps;
   std::vector<LandlockPath> landlock_paths;
   std::string working_dir;
-  bool hides_something = false;  ///< has masks or narrower folders: Landlock alone cannot do that
+  bool hides_something = false;    ///< has masks or narrower folders: Landlock alone cannot do that
+  bool renames_something = false;  ///< a folder has another name inside: neither can it do that
+  std::uint64_t private_access = 0;  ///< what Landlock opens of /tmp
 };
 
 /// A program that may be executed inside, besides those that the policy resolved when it was
@@ -37,6 +39,8 @@ struct ViewRequest {
   std::uint64_t private_files = 0;
   bool needs_certificates = false;
   std::vector<ProgramFile> programs;
+  std::string main_program;  ///< path of the one to run; another that changed is left out
+  bool any_program = false;  ///< the policy lists "*": whatever is on the search path
 };
 
 /// Derives the view from the policy. Looks through the folders that the policy opens for what its
@@ -44,8 +48,10 @@ struct ViewRequest {
 /// look through than `max_searched_entries`.
 Expected<FileViewPlan> build_file_view(const ViewRequest& request);
 
-/// The programs that a policy resolved.
+/// The programs that every layer of a policy resolved.
 std::vector<ProgramFile> programs_of(const policy::CompiledPolicy& policy);
+/// Whether every layer lists "*".
+bool allows_any_program(const policy::CompiledPolicy& policy);
 
 // Half a second of looking; a policy that opens more names a narrower folder.
 inline constexpr std::size_t max_searched_entries = 1'000'000;

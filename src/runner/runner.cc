@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
 #include "policy/compiled_policy.h"
+#include "runner/confined_commands.h"
 #include "runner/outcome.h"
 
 namespace omnisandbox::runner {
@@ -166,11 +167,13 @@ Result Runner::run(const Policy& policy, const RunRequest& request) const {
 Result Runner::call(const Policy& policy, const CallRequest& request,
                     const std::function<Expected<Result>(HostFunctions&)>& work) const {
   const auto start = std::chrono::steady_clock::now();
-  const SandboxDescription sandbox{.kind = "call", .layers = {"policy"}};
-  auto functions = HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
-                                                                     .run_id = base::random_id(),
-                                                                     .deadline = request.deadline,
-                                                                     .stop = request.stop});
+  const SandboxDescription sandbox{.kind = "call", .layers = {"app-permissions"}};
+  auto functions =
+      HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
+                                                        .commands = confined_commands(),
+                                                        .run_id = base::random_id(),
+                                                        .deadline = request.deadline,
+                                                        .stop = request.stop});
   if (!functions) {
     return failed_result(std::move(functions).error(), sandbox);
   }

@@ -2,6 +2,7 @@
 
 #include <wasmtime.h>
 
+#include "runner/process_backend.h"
 #include "runner/wasm_backend.h"
 
 namespace omnisandbox::runner {
@@ -9,6 +10,7 @@ namespace omnisandbox::runner {
 std::vector<std::unique_ptr<Backend>> standard_backends() {
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(std::make_unique<WasmBackend>());
+  backends.push_back(std::make_unique<ProcessBackend>());
   return backends;
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "omnisandbox/runtime.h"
+#include "runner/confined_commands.h"
 #include "runner/input_file.h"
 #include "wasm/limits.h"
 
@@ -29,7 +30,8 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
-  Runtime runtime = TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit)}));
+  Runtime runtime = TRY(Runtime::create(
+      policy, RuntimeOptions{.audit = std::move(audit), .commands = confined_commands()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));

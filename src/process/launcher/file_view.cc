@@ -158,7 +158,8 @@ class FileView {
   }
 
   static bool optional(const ViewStep& step) {
-    return (step.flags & step_optional) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    return (step.flags & step_optional) != 0 &&
+           (errno == ENOENT || errno == ENOTDIR || errno == ESTALE);
   }
 
   bool make_symlink(const ViewStep& step) {
@@ -317,13 +318,15 @@ class FileView {
   }
 
   bool pin(const ViewStep& step) {
-    const Fd place(linux_::open_how_at(root_.get(), step.target.c_str() + 1,
-                                       O_PATH | O_NOFOLLOW | O_DIRECTORY, exactly));
-    if (!place.is_open()) {
+    const Fd place(
+        linux_::open_how_at(root_.get(), step.target.c_str() + 1, O_PATH | O_NOFOLLOW, exactly));
+    struct stat status {};
+    if (!place.is_open() || ::fstat(place.get(), &status) != 0) {
       return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
              fail(failure_, "openat2", step.target.c_str());
     }
-    return attach_copy(place.get(), place.get(),
+    return S_ISLNK(status.st_mode) ||
+           attach_copy(place.get(), place.get(),
                        (step.flags & step_read_only) != 0 ? MOUNT_ATTR_RDONLY : 0,
                        step.target.c_str());
   }
@@ -340,18 +343,11 @@ class FileView {
       return source;
     }
     struct stat status {};
-    const auto nanoseconds = [](const timespec& time) {
-      return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-    };
     if (::fstat(source.get(), &status) != 0) {
       failed_call_ = "fstat";
       return {};
     }
-    const bool same_file = status.st_dev == step.device && status.st_ino == step.inode;
-    const bool same_content =
-        (step.flags & step_keeps_stamp) == 0 || (nanoseconds(status.st_mtim) == step.modified_ns &&
-                                                 nanoseconds(status.st_ctim) == step.changed_ns);
-    if (!same_file || !same_content) {
+    if (!is_same_file(step, status)) {
       failed_call_ = "changed since the policy was compiled:";
       errno = ESTALE;
       return {};
@@ -487,6 +483,17 @@ class FileView {
 };
 
 }  // namespace
+
+bool is_same_file(const ViewStep& step, const struct stat& status) {
+  const auto nanoseconds = [](const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  if (status.st_dev != step.device || status.st_ino != step.inode) {
+    return false;
+  }
+  return (step.flags & step_keeps_stamp) == 0 || (nanoseconds(status.st_mtim) == step.modified_ns &&
+                                                  nanoseconds(status.st_ctim) == step.changed_ns);
+}
 
 bool enter_file_view(const LaunchPlan& plan, StepCounter& steps, bool& has_process_tree,
                      Failure& failure) {

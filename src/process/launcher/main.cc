@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "linux/landlock_calls.h"
+#include "linux/mount_calls.h"
 #include "linux/privilege_calls.h"
 #include "linux/process_calls.h"
 #include "process/launcher/confinement.h"
@@ -85,6 +86,23 @@ bool pass_proxy_listener(const LaunchPlan& plan, StepCounter& steps, Failure& fa
   return true;
 }
 
+// Without a root of its own: the file that the plan describes, or nothing.
+int open_program(const LaunchPlan& plan, const char* path) {
+  const int file = linux_::open_how_at(AT_FDCWD, path, O_PATH | O_NOFOLLOW,
+                                       RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  struct stat status {};
+  if (file < 0 || plan.steps.empty() || ::fstat(file, &status) != 0) {
+    return -1;
+  }
+  if (!is_same_file(plan.steps.front(), status)) {
+    errno = ESTALE;
+    Failure failure;
+    fail(failure, "changed since the policy was compiled:", path);
+    report_and_exit(Report::Kind::exec_failed, failure);
+  }
+  return file;
+}
+
 [[noreturn]] void run_command(const LaunchPlan& plan, StepCounter& steps, int ruleset) {
   Failure failure;
   ::setsid();  // a child of pid 1 leads no group yet: this cannot fail
@@ -118,17 +136,21 @@ bool pass_proxy_listener(const LaunchPlan& plan, StepCounter& steps, Failure& fa
     result.push_back(nullptr);
     return result;
   };
-  // The path is a mount of the policy's own handle, in a root that nobody can change: by path is by
-  // handle here, and scripts find themselves by it.
-  ::execve(start->program.c_str(), pointers(start->args).data(),
-           pointers(start->environment).data());
+  const auto args = pointers(start->args);
+  const auto environment = pointers(start->environment);
+  if (plan.tier == Tier::landlock_only) {
+    const int program = open_program(plan, start->program.c_str());
+    ::syscall(SYS_execveat, program, "", args.data(), environment.data(), AT_EMPTY_PATH);
+  } else {
+    // The path is a mount of the policy's own handle, in a root that nobody can change: by path is
+    // by handle here, and scripts find themselves by it.
+    ::execve(start->program.c_str(), args.data(), environment.data());
+  }
   fail(failure, "execve", start->program.c_str());
   report_and_exit(Report::Kind::exec_failed, failure);
 }
 
 [[noreturn]] void launch() {
-  // Two ways to notice that the library is gone: this, and the end of the control channel.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // Nobody inside looks into this process, although it is of the same user.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   sigset_t child_signal;
@@ -144,6 +166,11 @@ bool pass_proxy_listener(const LaunchPlan& plan, StepCounter& steps, Failure& fa
     report_and_exit(Report::Kind::setup_failed, failure);
   }
   StepCounter steps(plan->failing_step);
+  if (plan->tier == Tier::namespaces) {
+    // A second way to notice that the library is gone, beside the end of the control channel. Who
+    // is no pid 1 must live on to kill the others.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  }
   bool has_process_tree = false;
   if (plan->tier == Tier::namespaces) {
     if (steps.fails_here() || ::sethostname(plan->host_name.data(), plan->host_name.size()) != 0) {

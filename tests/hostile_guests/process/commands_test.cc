@@ -56,6 +56,9 @@ TEST_F(Commands, WrittenFilesDoNotRun) {
     EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("refused: " + folder + "/written: EACCES"),
                                           HasSubstr("refused: mmap of a written file as code"),
                                           HasSubstr("refused: " + folder + "/written.sh: EACCES")));
+    EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("refused: chmod to set-user-ID: EPERM"),
+                                          HasSubstr("refused: chmod to set-group-ID: EPERM"),
+                                          HasSubstr("refused: creation of a set-user-ID file")));
     EXPECT_THAT(result.stderr_data, HasSubstr("failed to map segment"));
   }
 }
@@ -100,6 +103,29 @@ TEST_F(Commands, ChildrenOfToolsAreConfinedLikeTheirParents) {
       policy, "tar",
       {"-cf", "/dev/null", "--checkpoint=1", "--checkpoint-action=exec=id > owned", "inside.txt"});
   EXPECT_FALSE(exists("work/owned")) << tar.stderr_data;
+}
+
+TEST_F(Commands, AStarMeansEveryProgramOfTheSystem) {
+  const Result result = must_run(config({"*"}), "sh", {"-c", "id -u; cat inside.txt"});
+  EXPECT_THAT(result.stdout_data, HasSubstr("inside"));
+  EXPECT_THAT(result.stdout_data, HasSubstr(std::to_string(::getuid())));
+}
+
+TEST_F(Commands, RealProgramsWork) {
+  Config policy = config({"git", "python3", "tar", "sort", "gzip", "sh"});
+  policy.max_write_bytes = 64 * 1024 * 1024;
+  EXPECT_EQ(must_run(policy, "sh", {"-c", "git init -q . && git status --short"}).stdout_data,
+            "?? inside.txt\n");
+  EXPECT_EQ(must_run(policy, "python3",
+                     {"-c", "import json, sqlite3, subprocess, zlib; print(json.dumps([1]))"})
+                .stdout_data,
+            "[1]\n");
+  EXPECT_EQ(must_run(policy, "sh",
+                     {"-c", "tar -czf a.tgz inside.txt && tar -xzf a.tgz -O && rm -f a.tgz; true"})
+                .stdout_data,
+            "inside");
+  const Result sorted = must_run(policy, "sort", {"-n"}, {.stdin_data = "10\n9\n"});
+  EXPECT_EQ(sorted.stdout_data, "9\n10\n");
 }
 
 TEST_F(Commands, AFileThatWasReplacedAfterCompilingIsNotRun) {

@@ -95,7 +95,10 @@ static void exec_written(char** args) {
     return;
   }
   close(file);
-  chmod(path, 06755);
+  verdict("chmod to set-user-ID", chmod(path, 04755));
+  verdict("chmod to set-group-ID", syscall(SYS_fchmodat, AT_FDCWD, path, 02755));
+  verdict("creation of a set-user-ID file", open("suid", O_WRONLY | O_CREAT, 04755));
+  chmod(path, 0755);
   char* one[] = {path, "escaped", NULL};
   in_child(try_exec, one);
   char* loaded[] = {args[2], path, "escaped", NULL};
@@ -149,7 +152,7 @@ static void system_calls(char** args) {
   verdict("memfd_secret", syscall(447, 0));
   verdict("pidfd_getfd", syscall(438, 0, 0, 0));
   verdict("mknod of a device", mknod("/tmp/device", S_IFCHR | 0666, 0x103));
-  verdict("setuid root file", (chmod("/proc/self/exe", 06755)));
+  verdict("chmod of the own program", chmod("/proc/self/exe", 0777));
   char key = 'x';
   verdict("TIOCSTI", ioctl(0, TIOCSTI, &key));
   verdict("TIOCSTI with high bits", syscall(SYS_ioctl, 0, 0xffffffff00000000UL | TIOCSTI, &key));

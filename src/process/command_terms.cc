@@ -1,0 +1,122 @@
+#include "process/command_terms.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "base/try.h"
+#include "policy/limits.h"
+
+namespace omnisandbox::process {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view proxy_url = "http://127.0.0.1:3128";
+// Enough for what programs lock and queue by habit, nothing to exhaust the kernel with.
+constexpr std::uint64_t locked_memory_bytes = 64 * 1024;
+
+std::uint64_t memory_limit_of(const policy::Limits& limits, const CommandRule* rule) {
+  const std::uint64_t limit = limits.memory_limit(policy::default_command_memory_bytes);
+  if (rule == nullptr || !rule->memory_limit_mb) {
+    return limit;
+  }
+  // A rule may ask for more than the default, and for no more than what the policy sets.
+  const std::uint64_t own = *rule->memory_limit_mb * policy::mebibyte;
+  return limits.memory_limit_bytes ? std::min(own, limit) : own;
+}
+
+}  // namespace
+
+Expected<JudgedCommand> judge_job(const Policy& policy, const CommandJob& job) {
+  const policy::CompiledPolicy& compiled = policy.compiled();
+  auto grant = compiled.judge_command(job.command, job.args);
+  if (!grant) {
+    return Error::from_denial(std::move(grant).error());
+  }
+  JudgedCommand judged;
+  const auto use = [&](const policy::ResolvedCommand& command) {
+    judged.program = {.name = job.command,
+                      .path = command.path,
+                      .device = command.device,
+                      .inode = command.inode,
+                      .modified_ns = command.modified_ns,
+                      .changed_ns = command.changed_ns};
+  };
+  if (grant->command != nullptr) {
+    use(*grant->command);
+  } else {
+    use(TRY(compiled.commands().resolve_trusted_command(job.command)));
+  }
+  judged.rule = grant->options;
+  judged.memory_bytes = memory_limit_of(compiled.limits(), judged.rule);
+  judged.deadline = std::min(job.deadline, Clock::now() + compiled.limits().timeout);
+  if (judged.rule != nullptr && judged.rule->timeout) {
+    judged.deadline = std::min(judged.deadline, Clock::now() + *judged.rule->timeout);
+  }
+  judged.wants_network =
+      compiled.has(Capability::net_http) && (judged.rule == nullptr || judged.rule->network);
+  return judged;
+}
+
+std::vector<std::string> environment_of(const Policy& policy, const JudgedCommand& judged,
+                                        const CommandJob& job, bool has_proxy,
+                                        const std::string& home) {
+  std::map<std::string, std::string> variables = {
+      {"PATH", std::string(policy::CommandRules::search_path)},
+      {"HOME", home},
+      {"TMPDIR", home},
+      {"LANG", "C.UTF-8"}};
+  if (has_proxy) {
+    for (const char* name :
+         {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}) {
+      variables[name] = proxy_url;
+    }
+  }
+  const auto add = [&variables](const std::map<std::string, std::string>& more) {
+    for (const auto& [name, value] : more) {
+      variables[name] = value;
+    }
+  };
+  add(policy.config().environment);
+  if (judged.rule != nullptr) {
+    add(judged.rule->environment);
+  }
+  add(job.environment);
+  std::vector<std::string> texts;
+  for (const auto& [name, value] : variables) {
+    texts.push_back(name + "=" + value);
+  }
+  return texts;
+}
+
+std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
+                                           const Config& config, const RunCgroup& cgroup,
+                                           Tier tier) {
+  const auto resource = [](auto number) { return static_cast<std::uint32_t>(number); };
+  std::vector<ResourceLimit> list = {
+      {resource(RLIMIT_CORE), 0},
+      {resource(RLIMIT_NOFILE), limits.max_open_files},
+      // One process may not write more to a file than the run may write in all.
+      {resource(RLIMIT_FSIZE),
+       config.max_file_bytes ? limits.max_file_bytes : limits.max_write_bytes},
+      {resource(RLIMIT_MEMLOCK), locked_memory_bytes},
+      {resource(RLIMIT_MSGQUEUE), locked_memory_bytes}};
+  if (tier == Tier::namespaces) {
+    // Counted within the user namespace, with the launcher's own process; without one, everything
+    // that the user runs would count.
+    list.push_back({resource(RLIMIT_NPROC), std::uint64_t{limits.max_processes} + 1});
+  }
+  if (limits.cpu_time) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limits.cpu_time);
+    list.push_back({resource(RLIMIT_CPU), static_cast<std::uint64_t>(seconds.count())});
+  }
+  if (!cgroup.limits_memory()) {
+    list.push_back({resource(RLIMIT_DATA), memory_bytes});
+  }
+  return list;
+}
+
+}  // namespace omnisandbox::process

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "omnisandbox/host_functions.h"
+
+namespace omnisandbox::runner {
+
+/// What `exec_run` calls: the process sandbox, set up when a command first runs. Where this machine
+/// has none, each run is the error that says why.
+std::shared_ptr<CommandRunner> confined_commands();
+
+}  // namespace omnisandbox::runner
