@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "omnisandbox/config.h"
 #include "omnisandbox/docker_config.h"
 #include "omnisandbox/expected.h"
+#include "omnisandbox/policy.h"
 
 namespace omnisandbox {
 
@@ -37,6 +39,10 @@ struct PolicyFile {
 Expected<PolicyFile> load_policy_file(const std::filesystem::path& path);
 /// The same for text in memory; `file_name` stands in messages.
 Expected<PolicyFile> parse_policy_file(std::string_view text, std::string_view file_name);
+
+/// As `lint(const Config&)`, and of the `docker:` section as well. Pure. Where a key or entry is
+/// written, `where` of its warnings is, or begins with, a key of `PolicyFile::positions`.
+std::vector<PolicyWarning> lint(const PolicyFile& file);
 
 /// A JSON Schema (draft 2020-12) of the policy file, made from the same table as the loader.
 std::string policy_file_schema();

@@ -36,7 +36,8 @@ class RecordingAudit final : public AuditSink {
 /// and the file functions over them. For tests only.
 class FileTestRun : public testing::Test {
  protected:
-  FileTestRun() {
+  explicit FileTestRun(const std::filesystem::path& base = std::filesystem::temp_directory_path())
+      : folder_(base) {
     folder_.write("work/file", "content");
     folder_.write("notes/file", "notes");
     folder_.write("outside/secret", "secret");

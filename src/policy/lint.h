@@ -11,13 +11,7 @@
 #include "omnisandbox/policy.h"
 #include "omnisandbox/policy_file.h"
 
-namespace omnisandbox {
-
-/// As `lint(const Config&)`, and of the `docker:` section as well. Pure. `where` of each warning is
-/// a key of `PolicyFile::positions`, or a part of one ("allowed_paths[1]").
-std::vector<PolicyWarning> lint(const PolicyFile& file);
-
-namespace policy {
+namespace omnisandbox::policy {
 
 // The parts of lint, each in its own file.
 void lint_paths(const Config& config, std::vector<PolicyWarning>& warnings);
@@ -44,5 +38,4 @@ struct PathHazard {
 enum class HazardOf : std::uint8_t { reading, writing };
 std::optional<PathHazard> hazard_of_path(std::string_view path, HazardOf use);
 
-}  // namespace policy
-}  // namespace omnisandbox
+}  // namespace omnisandbox::policy

@@ -14,9 +14,8 @@ namespace omnisandbox::policy {
 /// A folder for one test, removed with all that is in it. Its path is canonical. For tests only.
 class TestFolder {
  public:
-  TestFolder() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "omnisandbox_test_XXXXXX").string();
+  explicit TestFolder(const std::filesystem::path& base = std::filesystem::temp_directory_path()) {
+    std::string name = (base / "omnisandbox_test_XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) {
       ADD_FAILURE() << "cannot create " << name;
     }
