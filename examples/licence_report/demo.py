@@ -179,18 +179,18 @@ WORK_CONTENT = ["audit.jsonl", "out", "policy.yaml", "private"]
 
 def print_table(paint, result, records):
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    print(paint("1", "\nAllowed, as the audit recorded it"))
+    print("\n" + paint("1", "Allowed, as the audit recorded it"))
     grants = collections.Counter((r["operation"], r["rule"]) for r in records if r.get("answer") == "grant")
     for (operation, rule), times in grants.items():
         not_run = operation == "exec_run" and "wc did not run" in result["stdout"]
         note = paint("33", "  (not run: this build has no sandbox for commands)") if not_run else ""
         print(f"  {paint('32', 'allowed')}  {operation:<16} {times:>5} ×  {rule}{note}")
-    print(paint("1", "\nRefused, and why"))
+    print("\n" + paint("1", "Refused, and why"))
     for denial in result["denials"]:
         print(f"  {paint('31', 'refused')}  {denial['capability']:<9} {denial['resource']}")
         print(textwrap.fill(denial["reason"], width, initial_indent=" " * 11, subsequent_indent=" " * 11))
     decisions = sum(r["event"] == "decision" for r in records)
-    print(paint("1", "\nThe run"))
+    print("\n" + paint("1", "The run"))
     print(f"  outcome      {result['status']}, exit code {result['exit_code']}")
     print(f"  time         {result['duration_ms']:.1f} ms")
     print(f"  peak memory  {result['peak_memory_bytes'] / 2**20:.1f} MiB of 16 MiB")
@@ -200,11 +200,11 @@ def print_table(paint, result, records):
 
 def report(paint, checks):
     if checks.failed:
-        print(paint("31;1", f"\n{len(checks.failed)} of the demo's checks failed:"))
+        print("\n" + paint("31;1", f"{len(checks.failed)} of the demo's checks failed:"))
         for failure in checks.failed:
             print(f"  - {failure}")
         return 1
-    print(paint("32;1", "\nEvery check holds: ") + "the report is right, and nothing beyond the policy had any effect.")
+    print("\n" + paint("32;1", "Every check holds: ") + "the report is right, and nothing beyond the policy had any effect.")
     return 0
 
 

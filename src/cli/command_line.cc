@@ -35,6 +35,13 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+/// For arguments that make no sense, so that nobody can tell options from the target's own: is
+/// --json among them?
+bool mentions_json(Arguments arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  return std::find(arguments.begin(), end, "--json") != end;
+}
+
 /// The arguments taken apart: what CLI11 converts (command names and options), and the operands,
 /// which it must not touch.
 class Splitter {
@@ -67,7 +74,6 @@ class Splitter {
   const std::vector<std::string>& for_cli11() const { return for_cli11_; }
   std::vector<std::string>& operands() { return operands_; }
   const std::optional<std::string>& problem() const { return problem_; }
-  bool json() const { return json_; }
   bool help() const { return help_; }
 
  private:
@@ -128,7 +134,6 @@ class Splitter {
     const bool is_long = argument.starts_with("--");
     const std::string name =
         is_long ? argument.substr(0, argument.find('=')) : argument.substr(0, 2);
-    json_ = json_ || name == "--json";
     help_ = help_ || name == "--help" || name == "-h";
     const CLI::Option* option = find(name);
     if (option == nullptr) {
@@ -166,7 +171,6 @@ class Splitter {
   std::vector<std::string> for_cli11_;
   std::vector<std::string> operands_;
   std::optional<std::string> problem_;
-  bool json_ = false;
   bool help_ = false;
 };
 
@@ -202,14 +206,14 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
   Splitter splitter(*root);
   splitter.split(arguments);
   if (splitter.help()) {
-    return HelpText{splitter.app().help()};
+    return HelpText{help_text(splitter.app())};
   }
   auto problem = splitter.problem();
   if (!problem) {
     problem = problem_with_operands(splitter.app(), splitter.operands());
   }
   if (problem) {
-    return UsageError{*std::move(problem), splitter.json()};
+    return UsageError{*std::move(problem), mentions_json(arguments)};
   }
   std::vector<std::string> reversed(splitter.for_cli11().rbegin(), splitter.for_cli11().rend());
   try {

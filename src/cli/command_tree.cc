@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/units.h"
 
@@ -67,14 +69,26 @@ CLI::Option* add_repeated(CLI::App& app, const std::string& names, const std::st
       ->allow_extra_args(false);
 }
 
+/// Options of `call` and `policy` may stand before or after the function's name, but not twice:
+/// which one counts?
+template <class T>
+void set_once(std::optional<T>& value, T written, const std::string& name) {
+  if (value) {
+    throw CLI::ValidationError(name, "is given twice");
+  }
+  value = std::move(written);
+}
+
 void add_json(CLI::App& app, Options& options) {
-  app.add_flag("--json", options.json,
-               "Print one JSON object on standard output, and nothing else");
+  app.add_flag_callback(
+      "--json", [&] { options.json = true; },
+      "Print one JSON object on standard output, and nothing else");
 }
 
 void add_policy(CLI::App& app, Options& options) {
   add_text(
-      app, "--policy", "FILE", [&](const std::string& text) { options.policy_file = text; },
+      app, "--policy", "FILE",
+      [&](const std::string& text) { set_once(options.policy_file, text, "--policy"); },
       "The policy (YAML or JSON). Without one, nothing is allowed");
 }
 
@@ -87,11 +101,12 @@ void add_bounds(CLI::App& app, Options& options) {
           throw CLI::ValidationError(
               "--timeout", "\"" + text + "\" is not a duration above 0; write 500ms, 30s or 1m30s");
         }
-        options.timeout = timeout;
+        set_once(options.timeout, *timeout, "--timeout");
       },
       "End after this time (500ms, 30s, 1m30s). Shortens the policy's timeout, never lengthens it");
   add_text(
-      app, "--audit", "FILE", [&](const std::string& text) { options.audit_file = text; },
+      app, "--audit", "FILE",
+      [&](const std::string& text) { set_once(options.audit_file, text, "--audit"); },
       "Append each decision and each outcome to FILE, one JSON object a line");
 }
 
@@ -225,14 +240,15 @@ void add_call(CLI::App& root, Options& options) {
   show_operand(exec, "ARG", "Passed to the command unchanged, options too");
   exec.footer("Example:\n  omnisandbox call --policy policy.yaml exec_run git status --short");
   for (CLI::App* function : {&read, &write, &fetch, &exec}) {
-    function->fallthrough();
+    add_policy(*function, options);
+    add_bounds(*function, options);
+    add_json(*function, options);
   }
 }
 
 void add_policy_commands(CLI::App& root, Options& options) {
   CLI::App& policy = *root.add_subcommand("policy", "Check and explain policies");
   policy.require_subcommand(1);
-  add_json(policy, options);
   policy.footer(
       "Examples:\n"
       "  omnisandbox policy check policy.yaml\n"
@@ -259,12 +275,34 @@ void add_policy_commands(CLI::App& root, Options& options) {
       "  omnisandbox policy explain --policy policy.yaml exec_run \"git status\"");
   CLI::App& schema = *policy.add_subcommand("schema", "Print the JSON Schema of policy files");
   schema.footer("Example:\n  omnisandbox policy schema > policy.schema.json");
-  for (CLI::App* command : {&check, &lint, &explain, &schema}) {
-    command->fallthrough();
+  for (CLI::App* command : {&check, &lint, &explain}) {
+    add_json(*command, options);
   }
 }
 
 }  // namespace
+
+std::string help_text(const CLI::App& app) {
+  const OperandRule* rule = operand_rule(command_name(app));
+  std::string usage = "Usage: omnisandbox " + command_name(app);
+  if (rule == nullptr) {
+    usage += command_name(app).empty() ? "COMMAND" : " [OPTIONS] COMMAND";
+  } else {
+    usage += " [OPTIONS]";
+    if (rule->rest_is_for_target) {
+      usage += " [--]";
+    }
+    for (const CLI::Option* option : app.get_options(
+             [](const CLI::Option* candidate) { return candidate->get_positional(); })) {
+      usage += " " + option->get_name(true);
+    }
+    usage += rule->max_count == any_number ? "…" : "";
+  }
+  std::string text = app.help();
+  const std::size_t start = text.find("Usage: ");
+  return start == std::string::npos ? text
+                                    : text.replace(start, text.find('\n', start) - start, usage);
+}
 
 const OperandRule* operand_rule(std::string_view command) {
   const auto found = std::find_if(operand_rules.begin(), operand_rules.end(),

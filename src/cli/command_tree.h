@@ -24,6 +24,9 @@ const OperandRule* operand_rule(std::string_view command);
 /// the tree. Operands are declared for the help only: the command line takes them out before.
 std::unique_ptr<CLI::App> make_command_tree(Options& options);
 
+/// What --help prints.
+std::string help_text(const CLI::App& app);
+
 /// The app's name with its parents', as in Options::command; empty for the root.
 std::string command_name(const CLI::App& app);
 

@@ -1,5 +1,4 @@
 #include <array>
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -53,7 +52,15 @@ int run_main(const std::vector<std::string>& arguments) {
   if (const auto* error = std::get_if<UsageError>(&parsed)) {
     return report_usage_error(error->message, error->json);
   }
-  return dispatch(std::get<Options>(parsed));
+  const auto& options = std::get<Options>(parsed);
+  try {
+    return dispatch(options);
+  } catch (const std::exception& error) {
+    // Out of memory, or a defect; a library's exceptions end where the library is called.
+    return report_error(
+        base::make_error(ErrorKind::internal, "internal error: {}", base::printable(error.what())),
+        exit_unavailable, options.json);
+  }
 }
 
 }  // namespace
@@ -61,12 +68,12 @@ int run_main(const std::vector<std::string>& arguments) {
 
 int main(int argument_count, char** arguments) {
   try {
+    // A caller may pass no arguments at all, not even a name (execve(2)).
     return omnisandbox::cli::run_main(
         argument_count > 1 ? std::vector<std::string>(arguments + 1, arguments + argument_count)
                            : std::vector<std::string>());
   } catch (const std::exception& error) {
-    // Out of memory, or a defect: nothing was confined by this process that outlives it.
-    static_cast<void>(std::fprintf(stderr, "omnisandbox: internal error: %s\n", error.what()));
+    omnisandbox::cli::print_problem(error.what());
     return omnisandbox::cli::exit_unavailable;
   }
 }

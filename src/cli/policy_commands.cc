@@ -103,7 +103,7 @@ int policy_lint_command(const Options& options) {
   if (!loaded) {
     return report_error(loaded.error(), exit_usage, options.json);
   }
-  std::vector<PolicyWarning> findings = lint(loaded->file.config);
+  std::vector<PolicyWarning> findings = lint(loaded->file);
   const auto& warnings = loaded->policy.warnings();
   findings.insert(findings.end(), warnings.begin(), warnings.end());
   const int exit_code = findings.empty() ? exit_ok : exit_call_failed;
@@ -143,7 +143,8 @@ int policy_explain_command(const Options& options) {
   if (!policy) {
     return report_error(policy.error(), exit_usage, options.json);
   }
-  const Explanation answer = policy->explain(*capability, *resource);
+  Explanation answer = policy->explain(*capability, *resource);
+  answer.resource = *resource;  // with a command's arguments, which matter as well
   const int exit_code = answer.allowed ? exit_ok : exit_denied;
   if (options.json) {
     return printed(print(to_line({{"allowed", answer.allowed},
