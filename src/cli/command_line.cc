@@ -221,7 +221,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
   } catch (const CLI::ParseError& error) {
     return UsageError{
         fmt::format("{}; {}", base::printable(error.what()), see_help(splitter.app())),
-        splitter.json()};
+        mentions_json(arguments)};
   }
   options.command = command_name(splitter.app());
   options.operands = std::move(splitter.operands());
