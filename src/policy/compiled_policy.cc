@@ -140,6 +140,10 @@ std::vector<std::string> writable_roots(const PathRules& paths) {
   return roots;
 }
 
+bool is_same_file(const ResolvedCommand& one, const ResolvedCommand& other) {
+  return one.device == other.device && one.inode == other.inode;
+}
+
 // A denial by an outer layer says so: the line to change stands in another file.
 Denial from_layer(Denial denial, const CompiledPolicy* layer, const CompiledPolicy* innermost) {
   if (layer != innermost) {
@@ -295,36 +299,48 @@ tl::expected<CompiledPolicy::CommandGrant, Denial> CompiledPolicy::judge_command
           layer, this));
     }
     if (layer == this) {
-      grant = CommandGrant{answer.command, answer.options, answer.rule};
+      grant = CommandGrant{answer.command, terms_of(*answer.options), answer.rule};
       continue;
     }
-    grant.options = narrowed_options(grant.options, answer.options, *layer);
+    narrow_terms(grant.terms, *answer.options, *layer);
     if (grant.command == nullptr) {
       grant.command = answer.command;
+    } else if (answer.command != nullptr && !is_same_file(*grant.command, *answer.command)) {
+      // Another file has taken the name between the compiling of the two policies.
+      return tl::unexpected(from_layer(
+          Denial{.capability = Capability::exec_run,
+                 .resource = std::string(command),
+                 .rule = std::string(answer.rule),
+                 .reason = fmt::format("this policy means {}, another file than {}",
+                                       base::printable(grant.command->path),
+                                       base::printable(answer.command->path)),
+                 .remedy = "compile both policies again, after the change of the installed files"},
+          layer, this));
     }
   }
   return grant;
 }
 
-const CommandRule* CompiledPolicy::narrowed_options(const CommandRule* inner,
-                                                    const CommandRule* outer,
-                                                    const CompiledPolicy& layer) const {
-  CommandRule both = *inner;
-  both.network = inner->network && outer->network;
-  both.timeout = narrowed(inner->timeout, &outer->timeout);
-  both.memory_limit_mb = narrowed(inner->memory_limit_mb, &outer->memory_limit_mb);
-  if (both.memory_limit_mb && !outer->memory_limit_mb) {
+CompiledPolicy::CommandTerms CompiledPolicy::terms_of(const CommandRule& rule) {
+  return {.working_dir = rule.working_dir,
+          .environment = &rule.environment,
+          .timeout = rule.timeout,
+          .memory_limit_mb = rule.memory_limit_mb,
+          .network = rule.network};
+}
+
+void CompiledPolicy::narrow_terms(CommandTerms& terms, const CommandRule& outer,
+                                  const CompiledPolicy& layer) {
+  terms.network = terms.network && outer.network;
+  terms.timeout = narrowed(terms.timeout, &outer.timeout);
+  terms.memory_limit_mb = narrowed(terms.memory_limit_mb, &outer.memory_limit_mb);
+  if (terms.memory_limit_mb && !outer.memory_limit_mb) {
     const std::uint64_t bound = layer.limits_.memory_limit(default_command_memory_bytes) / mebibyte;
-    both.memory_limit_mb = std::min(*both.memory_limit_mb, bound);
+    terms.memory_limit_mb = std::min(*terms.memory_limit_mb, bound);
   }
-  if (both.working_dir.empty()) {
-    both.working_dir = outer->working_dir;
+  if (terms.working_dir.empty()) {
+    terms.working_dir = outer.working_dir;
   }
-  if (both == *inner) {
-    return inner;
-  }
-  const std::lock_guard lock(narrowed_rules_mutex_);
-  return &narrowed_rules_.try_emplace({inner, outer}, std::move(both)).first->second;
 }
 
 tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_request(

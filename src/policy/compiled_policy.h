@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -75,10 +74,19 @@ class CompiledPolicy final : public PathJudge {
   bool is_above_root(std::string_view canonical) const override;
   bool allows_hard_links() const noexcept override;
 
+  /// How a command that was granted may run: what the rules of all layers say, the smaller limits
+  /// of all. Refers to the policy, and lives no longer.
+  struct CommandTerms {
+    std::string_view working_dir;  ///< of the innermost rule that names one; may be empty
+    const std::map<std::string, std::string>* environment =
+        nullptr;  ///< the innermost rule's; never null
+    std::optional<std::chrono::milliseconds> timeout;
+    std::optional<std::uint64_t> memory_limit_mb;
+    bool network = true;
+  };
   struct CommandGrant {
     const ResolvedCommand* command = nullptr;  ///< null where "*" rules alone allow it
-    /// Of the innermost layer's rule, with the smaller limits of all; lives as long as the policy.
-    const CommandRule* options = nullptr;
+    CommandTerms terms;
     std::string_view rule;
   };
   tl::expected<CommandGrant, Denial> judge_command(std::string_view command,
@@ -105,9 +113,10 @@ class CompiledPolicy final : public PathJudge {
   static Denial host_denial(const CanonicalTarget& target, HostAnswer answer,
                             std::string_view asked_as);
 
-  /// `inner`, where `outer`, a rule of `layer`, narrows none of its options; else both together.
-  const CommandRule* narrowed_options(const CommandRule* inner, const CommandRule* outer,
-                                      const CompiledPolicy& layer) const;
+  static CommandTerms terms_of(const CommandRule& rule);
+  /// `terms`, narrowed by the rule of an outer layer.
+  static void narrow_terms(CommandTerms& terms, const CommandRule& outer,
+                           const CompiledPolicy& layer);
 
   Config config_;
   unsigned capabilities_ = 0;                   // bits of this layer's own capabilities
@@ -117,9 +126,6 @@ class CompiledPolicy final : public PathJudge {
   HostRules hosts_;
   CommandRules commands_;
   std::vector<PolicyWarning> warnings_;
-  // Grants point at these rules. Which ones belong together shows when a command is judged.
-  mutable std::mutex narrowed_rules_mutex_;
-  mutable std::map<std::pair<const CommandRule*, const CommandRule*>, CommandRule> narrowed_rules_;
 };
 
 }  // namespace omnisandbox::policy

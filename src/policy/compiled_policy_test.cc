@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -180,6 +181,34 @@ TEST_F(PolicyTest, ExplainsRequestsWithTheirMethod) {
   EXPECT_TRUE(policy->explain(Capability::net_http, "http://127.0.0.1:8080/").allowed);
   EXPECT_FALSE(policy->explain(Capability::net_http, "http://127.0.0.1:8081/").allowed);
   EXPECT_FALSE(policy->explain(Capability::net_http, "not a url").allowed);
+}
+
+// A name that means another file since the base was compiled must not widen what the base allows.
+TEST_F(PolicyTest, ANarrowerPolicyMeansTheSameFilesOfCommands) {
+  std::string folder = "/var/lib/omnisandbox-test-XXXXXX";
+  if (::getuid() != 0 || ::mkdtemp(folder.data()) == nullptr) {
+    GTEST_SKIP() << "only root has a folder that nobody else may write";
+  }
+  const std::string tool = folder + "/tool";
+  const auto write_tool = [&] {
+    std::ofstream(tool + ".new") << "#!/bin/sh\n";
+    std::filesystem::permissions(tool + ".new", std::filesystem::perms(0755));
+    std::filesystem::rename(tool + ".new", tool);
+  };
+  const Config config{.capabilities = {Capability::exec_run}, .allowed_commands = {tool}};
+  write_tool();
+  const auto base = Policy::compile(config);
+  ASSERT_TRUE(base) << base.error().message;
+  const auto same = base->narrow(config);
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_TRUE(same->compiled().judge_command(tool, {}));
+  write_tool();
+  const auto other = base->narrow(config);
+  ASSERT_TRUE(other) << other.error().message;
+  const auto answer = other->compiled().judge_command(tool, {});
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().reason.find("another file"), std::string::npos) << answer.error().reason;
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -142,8 +142,8 @@ class Run {
   }
 
   std::string working_dir() const {
-    if (judged_.rule != nullptr && !judged_.rule->working_dir.empty()) {
-      return judged_.rule->working_dir;
+    if (!judged_.terms.working_dir.empty()) {
+      return std::string(judged_.terms.working_dir);
     }
     return policy_.config().working_dir;
   }

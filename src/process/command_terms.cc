@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 
 #include "base/try.h"
@@ -18,13 +19,14 @@ constexpr std::string_view proxy_url = "http://127.0.0.1:3128";
 // Enough for what programs lock and queue by habit, nothing to exhaust the kernel with.
 constexpr std::uint64_t locked_memory_bytes = 64 * 1024;
 
-std::uint64_t memory_limit_of(const policy::Limits& limits, const CommandRule* rule) {
+std::uint64_t memory_limit_of(const policy::Limits& limits,
+                              std::optional<std::uint64_t> own_limit_mb) {
   const std::uint64_t limit = limits.memory_limit(policy::default_command_memory_bytes);
-  if (rule == nullptr || !rule->memory_limit_mb) {
+  if (!own_limit_mb) {
     return limit;
   }
   // A rule may ask for more than the default, and for no more than what the policy sets.
-  const std::uint64_t own = *rule->memory_limit_mb * policy::mebibyte;
+  const std::uint64_t own = *own_limit_mb * policy::mebibyte;
   return limits.memory_limit_bytes ? std::min(own, limit) : own;
 }
 
@@ -50,14 +52,13 @@ Expected<JudgedCommand> judge_job(const Policy& policy, const CommandJob& job) {
   } else {
     use(TRY(compiled.commands().resolve_trusted_command(job.command)));
   }
-  judged.rule = grant->options;
-  judged.memory_bytes = memory_limit_of(compiled.limits(), judged.rule);
+  judged.terms = grant->terms;
+  judged.memory_bytes = memory_limit_of(compiled.limits(), judged.terms.memory_limit_mb);
   judged.deadline = std::min(job.deadline, Clock::now() + compiled.limits().timeout);
-  if (judged.rule != nullptr && judged.rule->timeout) {
-    judged.deadline = std::min(judged.deadline, Clock::now() + *judged.rule->timeout);
+  if (judged.terms.timeout) {
+    judged.deadline = std::min(judged.deadline, Clock::now() + *judged.terms.timeout);
   }
-  judged.wants_network =
-      compiled.has(Capability::net_http) && (judged.rule == nullptr || judged.rule->network);
+  judged.wants_network = compiled.has(Capability::net_http) && judged.terms.network;
   return judged;
 }
 
@@ -81,9 +82,7 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
     }
   };
   add(policy.config().environment);
-  if (judged.rule != nullptr) {
-    add(judged.rule->environment);
-  }
+  add(*judged.terms.environment);
   add(job.environment);
   std::vector<std::string> texts;
   for (const auto& [name, value] : variables) {

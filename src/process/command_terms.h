@@ -21,7 +21,7 @@ inline constexpr std::uint16_t proxy_port = 3128;
 /// What the policy says about this command, all layers taken together.
 struct JudgedCommand {
   ProgramFile program;
-  const CommandRule* rule = nullptr;
+  policy::CompiledPolicy::CommandTerms terms;
   std::uint64_t memory_bytes = 0;
   std::chrono::steady_clock::time_point deadline;
   bool wants_network = false;

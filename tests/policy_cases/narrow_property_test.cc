@@ -248,9 +248,9 @@ void expect_options_within(const Policy& narrowed, const Policy& other,
   const auto grant = narrowed.compiled().judge_command(name, args);
   const auto other_grant = other.compiled().judge_command(name, args);
   ASSERT_TRUE(grant.has_value() && other_grant.has_value()) << command;
-  EXPECT_TRUE(other_grant->options->network || !grant->options->network);
-  EXPECT_TRUE(within(grant->options->timeout, other_grant->options->timeout));
-  EXPECT_TRUE(within(grant->options->memory_limit_mb, other_grant->options->memory_limit_mb));
+  EXPECT_TRUE(other_grant->terms.network || !grant->terms.network);
+  EXPECT_TRUE(within(grant->terms.timeout, other_grant->terms.timeout));
+  EXPECT_TRUE(within(grant->terms.memory_limit_mb, other_grant->terms.memory_limit_mb));
 }
 
 void expect_addresses_within(const Policy& narrowed, const Policy& other,
@@ -370,10 +370,9 @@ TEST_F(NarrowProperty, OptionsOfCommandsAreNarrowedToo) {
   ASSERT_TRUE(narrowed.has_value());
   const auto grant = narrowed->compiled().judge_command("env", {});
   ASSERT_TRUE(grant.has_value());
-  ASSERT_NE(grant->options, nullptr);
-  EXPECT_FALSE(grant->options->network);
-  EXPECT_LE(grant->options->timeout, std::chrono::seconds(5));
-  EXPECT_LE(grant->options->memory_limit_mb, 64u);
+  EXPECT_FALSE(grant->terms.network);
+  EXPECT_LE(grant->terms.timeout, std::chrono::seconds(5));
+  EXPECT_LE(grant->terms.memory_limit_mb, 64u);
 }
 
 }  // namespace
