@@ -26,7 +26,7 @@ class Defaulted {
   }
   template <std::convertible_to<T> U>
   requires(!std::same_as<std::remove_cvref_t<U>, Defaulted>)  // a copy keeps `is_set`
-      constexpr Defaulted(U&& value)  // NOLINT(bugprone-forwarding-reference-overload): constrained
+      constexpr Defaulted(U&& value)
       : value_(static_cast<T>(std::forward<U>(value))), is_set_(true) {}
   constexpr operator const T&() const { return value_; }
   constexpr const T& value() const { return value_; }

@@ -136,10 +136,11 @@ int policy_explain_command(const Options& options) {
   if (!resource) {
     return report_error(resource.error(), exit_usage, options.json);
   }
-  auto policy =
-      options.policy_file
-          ? load_policy(*options.policy_file).map([](LoadedPolicy loaded) { return loaded.policy; })
-          : Policy::compile({});
+  auto policy = options.policy_file
+                    ? load_policy(*options.policy_file).map([](const LoadedPolicy& loaded) {
+                        return loaded.policy;
+                      })
+                    : Policy::compile({});
   if (!policy) {
     return report_error(policy.error(), exit_usage, options.json);
   }
