@@ -12,6 +12,8 @@
 namespace omnisandbox {
 namespace {
 
+ProcessSandboxOptions options() { return {.launcher = OMNISANDBOX_LAUNCHER}; }
+
 void spawn_and_wait(benchmark::State& state, char* const* argv) {
   for (auto round : state) {
     pid_t pid = 0;
@@ -42,7 +44,7 @@ void bubblewrap(benchmark::State& state) {
 
 void confined(benchmark::State& state) {
   auto sandbox = ProcessSandbox::create(
-      Config{.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}});
+      Config{.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}}, options());
   if (!sandbox) {
     state.SkipWithError(sandbox.error().message.c_str());
     return;
@@ -60,7 +62,7 @@ void confined(benchmark::State& state) {
 void output(benchmark::State& state) {
   constexpr std::int64_t bytes = 256 * 1024 * 1024;
   auto sandbox = ProcessSandbox::create(
-      Config{.capabilities = {Capability::exec_run}, .allowed_commands = {"head"}});
+      Config{.capabilities = {Capability::exec_run}, .allowed_commands = {"head"}}, options());
   for (auto round : state) {
     const auto result = sandbox->run("head", {"-c", std::to_string(bytes), "/dev/zero"});
     if (!result || result->stdout_bytes != bytes) {

@@ -66,6 +66,27 @@ void print(std::string_view title, const omnisandbox::Result& result) {
   }
 }
 
+// A native program sees what the policy opens, and nothing else of this machine.
+void run_a_command(const std::string& folder) {
+  const omnisandbox::Config config{
+      .capabilities = {omnisandbox::Capability::exec_run, omnisandbox::Capability::fs_read},
+      .allowed_paths = {folder + "/data"},
+      .allowed_commands = {"cat"}};
+  auto sandbox = must(omnisandbox::ProcessSandbox::create(config, {.launcher = EMBED_LAUNCHER}),
+                      "create the process sandbox");
+  const auto granted = sandbox.run("cat", {folder + "/data/note.txt"});
+  if (!granted && granted.error().kind == omnisandbox::ErrorKind::unavailable) {
+    std::cout << "no native commands on this machine: " << granted.error().message << "\n";
+    return;
+  }
+  require(granted && granted->stdout_data == "hello from the host\n", "cat read the allowed file");
+  print("a native command reads an allowed file", *granted);
+  const auto refused = must(sandbox.run("cat", {folder + "/private.txt"}), "run cat");
+  print("a native command reads another file", refused);
+  require(refused.exit_code != 0 && refused.stdout_data.empty(), "the other file is not there");
+  require(!sandbox.run("id", {}), "a program that is not listed does not run");
+}
+
 }  // namespace
 
 int main() {
@@ -104,6 +125,8 @@ int main() {
   require(!refused && refused.error().kind == ErrorKind::denied,
           "fs_read refuses what is not allowed");
   std::cout << "host functions refuse as well: " << refused.error().message << "\n";
+
+  run_a_command(folder);
 
   std::filesystem::remove_all(folder);
   std::cout << "omnisandbox " << omnisandbox::version() << ": all as expected\n";

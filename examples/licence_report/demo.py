@@ -148,9 +148,7 @@ def check_work(checks, out, result, exit_code):
     for name in os.listdir(TEXT_FOLDER):
         checks.that(f"the report has {name}", f"| {name} " in text)
     ran = re.search(r"wc ran and printed: (\d+)", result["stdout"])
-    checks.that("wc ran, or the guest says why not", ran or "wc did not run: " in result["stdout"], result["stdout"])
-    if ran:
-        checks.that("wc counted the report's lines", int(ran.group(1)) == text.count("\n"), ran.group(0))
+    checks.that("wc ran and counted the report's lines", ran and int(ran.group(1)) == text.count("\n"), result["stdout"])
 
 
 def check_refusals(checks, result, records, work, other_connections, attempts):
@@ -182,9 +180,7 @@ def print_table(paint, result, records):
     print("\n" + paint("1", "Allowed, as the audit recorded it"))
     grants = collections.Counter((r["operation"], r["rule"]) for r in records if r.get("answer") == "grant")
     for (operation, rule), times in grants.items():
-        not_run = operation == "exec_run" and "wc did not run" in result["stdout"]
-        note = paint("33", "  (not run: this build has no sandbox for commands)") if not_run else ""
-        print(f"  {paint('32', 'allowed')}  {operation:<16} {times:>5} ×  {rule}{note}")
+        print(f"  {paint('32', 'allowed')}  {operation:<16} {times:>5} ×  {rule}")
     print("\n" + paint("1", "Refused, and why"))
     for denial in result["denials"]:
         print(f"  {paint('31', 'refused')}  {denial['capability']:<9} {denial['resource']}")

@@ -25,7 +25,8 @@ class EgressServer;
 struct ProcessSandboxOptions {
   std::shared_ptr<AuditSink> audit{};
   /// The program `omnisandbox-launcher`. Empty: beside the running executable, in its
-  /// ../libexec/omnisandbox, or where this build installs it.
+  /// ../libexec/omnisandbox, or in the install prefix that the library was configured with. With
+  /// CMake, $<TARGET_FILE:omnisandbox::launcher> is its path.
   std::string launcher{};
   /// The proxy through which commands reach allowed hosts. None: commands have no network at all,
   /// whatever the policy grants.

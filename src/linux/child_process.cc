@@ -117,6 +117,11 @@ OMNISANDBOX_IN_CHILD const char* run_child_steps(ChildPlan& plan) {
       ::sigaction(signal, &action, nullptr);
     }
   }
+  for (const Fd* group : plan.request->entered_groups) {
+    if (::write(group->get(), "0", 1) != 1) {
+      return "write tasks";
+    }
+  }
   if ((plan.request->namespaces & CLONE_NEWUSER) != 0) {
     if (const char* step = map_user(plan); step != nullptr) {
       return step;

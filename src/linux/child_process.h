@@ -57,6 +57,10 @@ struct SpawnRequest {
   std::uint64_t namespaces = 0;  ///< CLONE_NEW* flags of clone(2)
   /// cgroup v2 folder to be born into; null: the caller's
   const Fd* cgroup = nullptr;
+  /// `tasks` files of cgroup v1, open for writing: the child enters these groups before it executes
+  /// anything. By itself, because a thread that moves itself needs no lock over all processes;
+  /// moving another one waits for a grace period of the kernel, 10 ms and more.
+  std::vector<const Fd*> entered_groups{};
   /// With CLONE_NEWUSER: these capabilities of the new namespace (bit N for capability N) survive
   /// the exec.
   std::uint64_t kept_capabilities = 0;

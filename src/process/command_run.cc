@@ -164,6 +164,7 @@ class Run {
         .files = {&input.read_end, &output.write_end, &errors.write_end, &control.right},
         .namespaces = tier_ == Tier::namespaces ? all_namespaces : 0,
         .cgroup = cgroup_.birth_place(),
+        .entered_groups = cgroup_.entrances(),
         .kept_capabilities = launcher_capabilities};
     auto launcher = linux_::spawn(request);
     if (!launcher) {
@@ -171,7 +172,6 @@ class Run {
       return cannot_confine(launcher.error());
     }
     launcher_ = std::move(*launcher);
-    TRY(cgroup_.adopt(launcher_.pid()));
     control_ = std::move(control.left);
     const std::uint64_t limit = compiled_.limits().max_output_bytes;
     stdout_.emplace(std::move(output.read_end), limit, job_.on_stdout);

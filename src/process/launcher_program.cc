@@ -28,10 +28,6 @@ std::vector<std::string> usual_places() {
 #ifdef OMNISANDBOX_LAUNCHER_INSTALLED
   places.emplace_back(OMNISANDBOX_LAUNCHER_INSTALLED);
 #endif
-#ifdef OMNISANDBOX_LAUNCHER_BUILT
-  // Where this build put it: tests run from the build folder.
-  places.emplace_back(OMNISANDBOX_LAUNCHER_BUILT);
-#endif
   return places;
 }
 

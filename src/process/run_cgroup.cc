@@ -165,7 +165,11 @@ void RunCgroup::create_legacy(const std::string& controller, const std::string& 
   }
   auto folder = linux_::open_at2(parent.get(), name, O_PATH | O_DIRECTORY, 0, 0);
   folders_.push_back({std::move(parent), std::move(name)});
-  if (folder && write_file(*folder, limit_file, std::to_string(limit))) {
+  if (!folder || !write_file(*folder, limit_file, std::to_string(limit))) {
+    return;
+  }
+  if (auto entrance = linux_::open_at2(folder->get(), "tasks", O_WRONLY, 0, 0)) {
+    entrances_.push_back(std::move(*entrance));
     group = std::move(*folder);
   }
 }
@@ -176,16 +180,12 @@ RunCgroup::~RunCgroup() {
   }
 }
 
-Expected<void> RunCgroup::adopt(int pid) const {
-  if (unified_.is_open()) {
-    return {};
+std::vector<const Fd*> RunCgroup::entrances() const {
+  std::vector<const Fd*> files;
+  for (const Fd& entrance : entrances_) {
+    files.push_back(&entrance);
   }
-  for (const Fd* group : {&memory_, &tasks_}) {
-    if (group->is_open() && !write_file(*group, "cgroup.procs", std::to_string(pid))) {
-      return Error::from_errno(EACCES, "write", "cgroup.procs");
-    }
-  }
-  return {};
+  return files;
 }
 
 std::uint64_t RunCgroup::memory_kills() const {

@@ -34,8 +34,8 @@ class RunCgroup {
   const linux_::Fd* birth_place() const noexcept {
     return unified_.is_open() ? &unified_ : nullptr;
   }
-  /// Version 1: moves a process that has just been born.
-  Expected<void> adopt(int pid) const;
+  /// Version 1: the files through which a process enters by itself.
+  std::vector<const linux_::Fd*> entrances() const;
 
   /// How often a process was killed for memory, and refused for the number of tasks.
   std::uint64_t memory_kills() const;
@@ -55,6 +55,7 @@ class RunCgroup {
   };
   std::vector<Folder> folders_;  // what is to be removed
   linux_::Fd unified_;
+  std::vector<linux_::Fd> entrances_;
   linux_::Fd memory_;  // the folder whose files count memory; of either version
   linux_::Fd tasks_;
 };

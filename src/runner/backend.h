@@ -39,6 +39,8 @@ struct RunRequest {
   std::stop_token stop{};
   IsolationChoice isolation = IsolationChoice::automatic;
   NetworkMode network = NetworkMode::none;  ///< of a container
+  /// Of the audit records and the Result; the runner makes one where it is empty.
+  std::string run_id{};
 };
 
 /// One kind of sandbox. A backend never decides what is allowed: the runner has asked the policy

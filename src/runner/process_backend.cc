@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/random_id.h"
 #include "base/try.h"
 #include "process/command_run.h"
 #include "runner/outcome.h"
@@ -20,7 +19,7 @@ Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& req
                           .stop = request.stop,
                           .on_stdout = {},
                           .on_stderr = {},
-                          .run_id = base::random_id()};
+                          .run_id = request.run_id};
   if (request.read_stdin) {
     job.stdin_data = TRY(request.read_stdin());
   }

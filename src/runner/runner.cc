@@ -150,8 +150,12 @@ Expected<Result> Runner::judge_and_run(const Policy& policy, const RunRequest& r
 
 Result Runner::run(const Policy& policy, const RunRequest& request) const {
   const auto start = std::chrono::steady_clock::now();
-  const std::string run_id = base::random_id();
-  auto outcome = judge_and_run(policy, request, run_id);
+  RunRequest named = request;
+  if (named.run_id.empty()) {
+    named.run_id = base::random_id();
+  }
+  const std::string& run_id = named.run_id;
+  auto outcome = judge_and_run(policy, named, run_id);
   if (outcome) {
     return *std::move(outcome);
   }

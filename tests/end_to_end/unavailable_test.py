@@ -10,12 +10,10 @@ class Unavailable(Case):
         self.assertEqual((done.code, result["status"], result["error"]["kind"]), (125, "failed", "unavailable"), str(done))
         return result["error"]["message"]
 
-    def test_the_process_and_docker_sandboxes(self):
+    def test_the_docker_sandbox(self):
         policy = self.policy(capabilities=["exec_run"], allowed_commands=["true"])
-        self.assertIn("no process sandbox", self.assert_unavailable("run", "--policy", policy, "--json", "--", "true"))
         self.assertIn("no docker sandbox",
                       self.assert_unavailable("run", "--policy", policy, "--image", "alpine", "--json", "true"))
-        self.assert_unavailable("call", "--policy", policy, "--json", "exec_run", "true")
 
     def test_worker_isolation(self):
         module = self.write("a.wat", support.EMPTY)
