@@ -12,7 +12,8 @@ int code_of_failure(ErrorKind kind, Activity activity) {
     case ErrorKind::not_found:
       return activity == Activity::run ? exit_not_found : exit_call_failed;
     case ErrorKind::invalid_argument:
-      return activity == Activity::run ? exit_unavailable : exit_usage;
+      // As a FIFO where a file is expected: the call was allowed, and failed.
+      return activity == Activity::run ? exit_unavailable : exit_call_failed;
     default:
       return activity == Activity::run ? exit_unavailable : exit_call_failed;
   }

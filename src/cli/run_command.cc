@@ -53,18 +53,21 @@ int run_command(const Options& options) {
         .stop = tools.stop,
         .isolation = options.isolation,
         .network = options.network.value_or(NetworkMode::none)};
+    // A wrong --stdin is a wrong use of the command line; the target may well be there.
+    bool input_is_missing = false;
     if (options.stdin_from) {
       request.read_stdin = [&] {
         tools.session.enter_stage("reading standard input");
         auto content = *options.stdin_from == "-" ? read_own_stdin(runner::max_stdin_bytes)
                                                   : read_stdin_file(*options.stdin_from);
+        input_is_missing = !content && content.error().kind == ErrorKind::not_found;
         tools.session.enter_stage("compiling or running the module");
         return content;
       };
     }
     tools.session.enter_stage("compiling or running the module");
     Ending ending{.result = tools.runner.run(tools.policy, request)};
-    ending.exit_code = exit_code_of(ending.result, Activity::run);
+    ending.exit_code = input_is_missing ? exit_usage : exit_code_of(ending.result, Activity::run);
     return ending;
   });
 }

@@ -62,7 +62,8 @@ class Check(Case):
 
 class Lint(Case):
     def test_findings_are_1_and_none_is_0(self):
-        narrow = self.policy(capabilities=["fs_read"], allowed_paths=[{"path": str(self.folder), "access": "read"}])
+        narrow = self.policy(capabilities=["fs_read"], allowed_paths=[{"path": str(self.folder), "access": "read"}],
+                             timeout="10s")
         done = self.command("policy", "lint", narrow)
         self.assertEqual(done.code, 0, str(done))
         wide = self.policy(capabilities=["fs_read", "fs_write", "net_http", "exec_run"], allowed_paths=["/"], allowed_hosts=["*"],
