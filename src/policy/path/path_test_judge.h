@@ -38,7 +38,9 @@ class RulesJudge final : public PathJudge {
     return rules_.host_path_of(guest_path);
   }
   std::optional<std::string> resolve_spelling(std::string_view path) const override {
-    return rules_.resolve_spelling(path);
+    auto canonical = rules_.resolve_spelling(path);
+    // As CompiledPolicy: what a rule spells as it is leads nowhere else.
+    return canonical == path ? std::nullopt : canonical;
   }
   bool is_above_root(std::string_view canonical) const override {
     return rules_.is_above_root(canonical);
