@@ -26,6 +26,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports false positives inside libstdc++ and fmt for these at -O2 (GCC bugs 105329, 105651, 107852).
   target_compile_options(omnisandbox_private_options INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
                          -Wno-stringop-overread -Wno-maybe-uninitialized)
+else()
+  # libseccomp's macros for comparisons are compound literals, also where C++ includes them.
+  target_compile_options(omnisandbox_private_options INTERFACE -Wno-c99-extensions)
 endif()
 
 find_program(OMNISANDBOX_CCACHE ccache)

@@ -184,7 +184,10 @@ const std::vector<std::pair<std::uint32_t, std::uint32_t>> outside = {
     {0, top}};
 
 TEST_F(AbiFiles, EveryRangeOutsideTheMemoryEndsTheGuest) {
-  for (const auto& [address, length] : outside) {
+  for (const auto& range : outside) {
+    // Names of their own: lambdas cannot capture structured bindings in C++20 as clang 14 reads it.
+    const auto address = range.first;
+    const auto length = range.second;
     AbiTestRun guest(config());
     const std::uint32_t path = guest.put("/data/in.txt");
     const std::int32_t handle = read(guest, "/data/in.txt");
