@@ -35,6 +35,15 @@ struct SandboxDescription {
   std::vector<std::string> layers;
 };
 
+/// Whether a module's compiled code was taken from the module cache.
+enum class CacheUse : std::uint8_t {
+  none,  ///< no module, or no cache in use
+  miss,  ///< compiled, and kept for the next time
+  hit,
+};
+/// "none", "miss" or "hit".
+std::string_view to_string(CacheUse use) noexcept;
+
 /// The outcome of one run. What the guest printed is kept up to `max_output_bytes` each; the byte
 /// counts tell how much there was. (The members are not called `stdout`/`stderr`: those are
 /// macros.)
@@ -50,6 +59,7 @@ struct Result {
   std::chrono::nanoseconds duration{};
   std::uint64_t peak_memory_bytes = 0;
   std::optional<std::uint64_t> fuel_consumed;  ///< set when fuel was metered
+  CacheUse module_cache = CacheUse::none;
   SandboxDescription sandbox;
   std::vector<Denial> denials;     ///< of this run, in order; at most `max_reported_denials`
   std::uint64_t denial_count = 0;  ///< all of them

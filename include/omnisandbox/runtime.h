@@ -28,6 +28,9 @@ struct RuntimeOptions {
   Isolation isolation = Isolation::in_process;
   std::shared_ptr<AuditSink> audit{};
   std::shared_ptr<CommandRunner> commands{};  ///< none: guests' exec_run answers `unavailable`
+  /// An absolute folder, this user's alone (made where missing), that keeps compiled modules from
+  /// one process to the next. Empty: none is kept.
+  std::string module_cache{};
 };
 
 /// One run's input. All of it is the guest's own; nothing of the caller's process is inherited.
@@ -50,10 +53,15 @@ class Runtime {
   Runtime& operator=(Runtime&&) noexcept;
   ~Runtime();  // runs must have ended
 
-  /// Compiles `module_bytes` (binary or text format) and keeps it under `name`, replacing an older
-  /// one. Errors: `invalid_argument` (not a module, or it imports what is not offered),
-  /// `too_large`, `memory` (it cannot start within the limit).
+  /// Compiles `module_bytes` (binary or text format, or what `precompile` made) and keeps it under
+  /// `name`, replacing an older one. Errors: `invalid_argument` (not a module, or it imports what
+  /// is not offered), `too_large`, `memory` (it cannot start within the limit).
   Expected<void> compile(std::string name, std::span<const std::byte> module_bytes);
+
+  /// Compiles a module to bytes that `compile` and `run` take in its place, on this machine, by
+  /// this user, with the same module cache (`invalid_argument` where none is set) and the same
+  /// metering of fuel.
+  Expected<std::vector<std::byte>> precompile(std::span<const std::byte> module_bytes);
 
   /// Runs a compiled module's `_start` in a fresh instance. `not_found` without such a module. How
   /// the guest ended (deadline, trap, limits) is in the Result, not in the error.

@@ -73,6 +73,9 @@ constexpr Names<Status, 10> status_names = {{
     {Status::failed, "failed"},
 }};
 
+constexpr Names<CacheUse, 3> cache_use_names = {
+    {{CacheUse::none, "none"}, {CacheUse::miss, "miss"}, {CacheUse::hit, "hit"}}};
+
 }  // namespace
 
 std::string_view to_string(Capability capability) noexcept {
@@ -92,5 +95,7 @@ std::optional<NetworkMode> network_mode_from_string(std::string_view name) noexc
 std::string_view to_string(ErrorKind kind) noexcept { return name_of(error_kind_names, kind); }
 
 std::string_view to_string(Status status) noexcept { return name_of(status_names, status); }
+
+std::string_view to_string(CacheUse use) noexcept { return name_of(cache_use_names, use); }
 
 }  // namespace omnisandbox

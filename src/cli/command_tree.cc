@@ -28,6 +28,9 @@ constexpr std::array operand_rules = {
     OperandRule{.command = "policy lint", .min_count = 1, .max_count = 1},
     OperandRule{.command = "policy explain", .min_count = 2, .max_count = any_number},
     OperandRule{.command = "policy schema"},
+    OperandRule{.command = "cache ls"},
+    OperandRule{.command = "cache clear"},
+    OperandRule{.command = "compile", .min_count = 1, .max_count = 1},
     OperandRule{.command = "doctor"},
     OperandRule{.command = "completion", .min_count = 1, .max_count = 1},
     OperandRule{.command = "version"},
@@ -280,6 +283,28 @@ void add_policy_commands(CLI::App& root, Options& options) {
   }
 }
 
+void add_cache_commands(CLI::App& root, Options& options) {
+  CLI::App& cache = *root.add_subcommand("cache", "The user's cache of compiled modules");
+  cache.require_subcommand(1);
+  cache.footer("Examples:\n  omnisandbox cache ls\n  omnisandbox cache clear");
+  CLI::App& list = *cache.add_subcommand("ls", "List what it holds, oldest use first");
+  list.footer("Example:\n  omnisandbox cache ls --json");
+  CLI::App& clear = *cache.add_subcommand("clear", "Remove everything in it");
+  clear.footer("Example:\n  omnisandbox cache clear");
+  CLI::App& compile =
+      *root.add_subcommand("compile", "Compile a module to a file that run takes in its place");
+  show_operand(compile, "MODULE", "A module's file");
+  add_policy(compile, options);
+  add_text(
+      compile, "-o,--output", "FILE", [&](const std::string& text) { options.output_file = text; },
+      "Where to; this user can run it, on this machine, nobody else")
+      ->required();
+  compile.footer("Example:\n  omnisandbox compile tool.wasm -o tool.compiled.wasm");
+  for (CLI::App* command : {&list, &clear, &compile}) {
+    add_json(*command, options);
+  }
+}
+
 }  // namespace
 
 std::string help_text(const CLI::App& app) {
@@ -327,6 +352,7 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   add_run(*root, options);
   add_call(*root, options);
   add_policy_commands(*root, options);
+  add_cache_commands(*root, options);
   CLI::App& doctor =
       *root->add_subcommand("doctor", "Show what this machine and this build can isolate");
   add_json(doctor, options);

@@ -16,6 +16,10 @@ int policy_lint_command(const Options& options);
 int policy_explain_command(const Options& options);
 int policy_schema_command(const Options& options);
 
+int cache_list_command(const Options& options);
+int cache_clear_command(const Options& options);
+int compile_command(const Options& options);
+
 int doctor_command(const Options& options);
 int version_command(const Options& options);
 int completion_command(const Options& options);

@@ -50,6 +50,7 @@ Json result_json(const Result& result, int exit_code) {
   json["duration_ms"] = std::chrono::duration<double, std::milli>(result.duration).count();
   json["peak_memory_bytes"] = result.peak_memory_bytes;
   json["fuel_consumed"] = result.fuel_consumed ? Json(*result.fuel_consumed) : Json();
+  json["module_cache"] = to_string(result.module_cache);
   json["sandbox"] = {{"kind", result.sandbox.kind}, {"layers", result.sandbox.layers}};
   json["denials"] = Json::array();
   for (const Denial& denial : result.denials) {

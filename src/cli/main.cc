@@ -19,12 +19,15 @@ namespace omnisandbox::cli {
 namespace {
 
 int dispatch(const Options& options) {
-  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 8> commands = {{
+  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 11> commands = {{
       {"run", &run_command},
       {"policy check", &policy_check_command},
       {"policy lint", &policy_lint_command},
       {"policy explain", &policy_explain_command},
       {"policy schema", &policy_schema_command},
+      {"cache ls", &cache_list_command},
+      {"cache clear", &cache_clear_command},
+      {"compile", &compile_command},
       {"doctor", &doctor_command},
       {"completion", &completion_command},
       {"version", &version_command},

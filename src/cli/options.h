@@ -28,6 +28,8 @@ struct Options {
   std::map<std::string, std::string> environment{};
   std::string image{};
   std::optional<NetworkMode> network{};
+  // Of `compile`:
+  std::optional<std::string> output_file{};
   // Of `call http_fetch`:
   std::optional<std::string> method{};
   std::vector<HttpHeader> headers{};

@@ -12,6 +12,7 @@
 #include "omnisandbox/runtime.h"
 #include "runner/confined_commands.h"
 #include "runner/input_file.h"
+#include "runner/module_cache.h"
 #include "wasm/limits.h"
 
 namespace omnisandbox::runner {
@@ -30,8 +31,10 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
-  Runtime runtime = TRY(Runtime::create(
-      policy, RuntimeOptions{.audit = std::move(audit), .commands = confined_commands()}));
+  Runtime runtime =
+      TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit),
+                                                 .commands = confined_commands(),
+                                                 .module_cache = usable_cache_folder()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));

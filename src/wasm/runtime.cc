@@ -72,10 +72,12 @@ SandboxDescription describe(bool metered) {
 
 class Runtime::Impl {
  public:
-  Impl(Policy policy, RuntimeOptions options, std::shared_ptr<wasm::Engine> engine)
+  Impl(Policy policy, RuntimeOptions options, std::shared_ptr<wasm::Engine> engine,
+       std::shared_ptr<const wasm::ModuleCache> cache)
       : policy_(std::move(policy)),
         options_(std::move(options)),
         engine_(std::move(engine)),
+        cache_(std::move(cache)),
         memory_limit_bytes_(
             policy_.compiled().limits().memory_limit(policy::default_module_memory_bytes)),
         description_(describe(static_cast<bool>(engine_->fuel()))),
@@ -87,8 +89,20 @@ class Runtime::Impl {
                                   Clock::time_point deadline, const std::stop_token& stop) {
     TRY(check_process());
     return guarded(wasm::engine_stack_bytes, [&] {
-      return wasm::compile_until(engine_, module_bytes, memory_limit_bytes_, deadline, stop);
+      return wasm::compile_until(engine_, module_bytes, memory_limit_bytes_, cache_, deadline,
+                                 stop);
     });
+  }
+
+  Expected<std::vector<std::byte>> precompile(std::span<const std::byte> module_bytes) {
+    TRY(check_process());
+    if (cache_ == nullptr) {
+      return base::make_error(ErrorKind::invalid_argument,
+                              "a module is compiled for a module cache, whose key it is sealed "
+                              "with; set RuntimeOptions::module_cache");
+    }
+    return guarded(wasm::compiler_stack_bytes,
+                   [&] { return wasm::CompiledModule::seal(*engine_, module_bytes, *cache_); });
   }
 
   void keep(std::string name, ModulePointer module) {
@@ -120,10 +134,14 @@ class Runtime::Impl {
           base::printable(program));
     }
     return guarded(stack_for_guest, [&] {
-      return run(program, std::move(options), started,
-                 [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
-                   return execute_in_slot(module, guest, timeout);
-                 });
+      auto result = run(program, std::move(options), started,
+                        [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
+                          return execute_in_slot(module, guest, timeout);
+                        });
+      if (result) {
+        result->module_cache = module.cache_use();
+      }
+      return result;
     });
   }
 
@@ -160,7 +178,9 @@ class Runtime::Impl {
 
   const Policy policy_;
   const RuntimeOptions options_;
-  const std::shared_ptr<wasm::Engine> engine_;  // shared with other Runtimes: see Engine
+  const std::shared_ptr<wasm::Engine> engine_;            // shared with other Runtimes: see Engine
+  const std::shared_ptr<const wasm::ModuleCache> cache_;  // null: none; shared with compiles that
+                                                          // outlive their call
   const std::uint64_t memory_limit_bytes_;
   const SandboxDescription description_;
   wasm::Slots concurrent_runs_;
@@ -263,7 +283,12 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
   }
   const wasm::FuelMetering fuel(policy.compiled().limits().fuel.has_value());
   auto engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
-  return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine)));
+  std::shared_ptr<const wasm::ModuleCache> cache;
+  if (!options.module_cache.empty()) {
+    cache = TRY(wasm::ModuleCache::open(options.module_cache));
+  }
+  return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine),
+                                        std::move(cache)));
 }
 
 Expected<void> Runtime::compile(std::string name, std::span<const std::byte> module_bytes) {
@@ -278,6 +303,10 @@ Expected<void> Runtime::compile(std::string name, std::span<const std::byte> mod
   auto module = TRY(impl_->compile(module_bytes, deadline, {}));
   impl_->keep(std::move(name), std::move(module));
   return {};
+}
+
+Expected<std::vector<std::byte>> Runtime::precompile(std::span<const std::byte> module_bytes) {
+  return impl_->precompile(module_bytes);
 }
 
 Expected<Result> Runtime::execute(std::string_view name, RunOptions options) {

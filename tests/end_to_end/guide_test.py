@@ -77,7 +77,8 @@ class Guide(Case):
 
     def check_console(self, text):
         for command, expected in commands_of(text):
-            environment = {"PATH": f"{pathlib.Path(support.COMMAND).parent}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+            environment = {"PATH": f"{pathlib.Path(support.COMMAND).parent}:/usr/bin:/bin", "LC_ALL": "C.UTF-8",
+                           "XDG_CACHE_HOME": str(self.folder / "caches")}
             done = subprocess.run(["bash", "-c", self.here(command)], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=support.HANG_SECONDS, check=False)
             printed = done.stdout.decode()

@@ -18,6 +18,10 @@
 namespace omnisandbox::wasm {
 namespace {
 
+// To be raised with every change of what modules may use, or of what is checked when one is
+// compiled.
+constexpr int settings_revision = 1;
+
 // What untrusted modules may use: the finished features that compilers emit. Left out are those
 // that need memory outside the limit (garbage collection), threads, 64-bit memories, and what is
 // still being designed.
@@ -95,6 +99,13 @@ Engine::Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::u
       slots_(slots),
       compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
       deadlines_(engine_.get()) {}
+
+std::string Engine::fingerprint() const {
+  // The engine itself compares the processor's features and its own settings when it loads code;
+  // this keeps apart what it would refuse, and what only OmniSandbox tells apart.
+  return fmt::format("wasmtime {}; OmniSandbox settings {}; fuel {}", WASMTIME_VERSION,
+                     settings_revision, static_cast<bool>(fuel_) ? "metered" : "not metered");
+}
 
 bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 

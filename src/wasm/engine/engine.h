@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/strong_bool.h"
@@ -41,6 +42,8 @@ class Engine {
   /// Places for modules that are being compiled.
   Slots& compile_slots() noexcept { return compile_slots_; }
   DeadlineWatch& deadlines() noexcept { return deadlines_; }
+  /// What code compiled by this engine depends on: versions and settings, for the module cache.
+  std::string fingerprint() const;
   /// A forked child has neither the watch's thread nor its locks, so it must not run guests with
   /// this engine.
   bool belongs_to_this_process() const noexcept;

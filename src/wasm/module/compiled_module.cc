@@ -1,7 +1,9 @@
 #include "wasm/module/compiled_module.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -155,38 +157,103 @@ Expected<CompiledModule::Entry> find_entry(const wasmtime_module_t* module,
   return entry;
 }
 
-}  // namespace
+/// A module's binary with what was read from it; `from_text` holds it where it was text.
+struct Binary {
+  std::span<const std::byte> bytes;
+  ModuleShape shape;
+};
 
-Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
-    Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes) {
+Expected<Binary> take_binary(std::span<const std::byte> bytes, ByteVector& from_text) {
   TRY(check_module_size(bytes.size()));
   if (bytes.empty()) {
     return base::make_error(ErrorKind::invalid_argument, "the module is empty");
   }
-  ByteVector from_text;
   if (looks_like_text(bytes)) {
     TRY(text_to_binary(bytes, from_text));
-    bytes = std::as_bytes(std::span(from_text.bytes()));
+    bytes = std::as_bytes(from_text.bytes());
     TRY(check_module_size(bytes.size()));
   }
-  const ModuleShape shape = TRY(read_module_shape(bytes));
-  TRY(check_module_shape(shape, memory_limit_bytes));
+  return Binary{bytes, TRY(read_module_shape(bytes))};
+}
 
-  wasmtime_module_t* raw_module = nullptr;
-  const ErrorOwner compile_error(
-      wasmtime_module_new(engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                          bytes.size(), &raw_module));
-  if (compile_error != nullptr) {
+Expected<ModuleOwner> compile_binary(Engine& engine, std::span<const std::byte> binary) {
+  wasmtime_module_t* module = nullptr;
+  const ErrorOwner error(wasmtime_module_new(
+      engine.get(), reinterpret_cast<const std::uint8_t*>(binary.data()), binary.size(), &module));
+  if (error != nullptr) {
     return base::make_error(ErrorKind::invalid_argument, "the module is not valid: {}",
-                            message_of(*compile_error));
+                            message_of(*error));
   }
-  const ModuleOwner module(raw_module);
-  TRY(check_imports(module.get()));
-  const Entry entry = TRY(find_entry(module.get(), shape));
+  return ModuleOwner(module);
+}
 
+// Code that was authenticated; the engine refuses what another version or processor made.
+ModuleOwner load_code(Engine& engine, std::span<const std::byte> code) {
+  wasmtime_module_t* module = nullptr;
+  const ErrorOwner error(wasmtime_module_deserialize(
+      engine.get(), reinterpret_cast<const std::uint8_t*>(code.data()), code.size(), &module));
+  return ModuleOwner(error == nullptr ? module : nullptr);
+}
+
+Digest engine_digest(const Engine& engine) {
+  const std::string fingerprint = engine.fingerprint();
+  return sha256(std::as_bytes(std::span(fingerprint)));
+}
+
+CacheKey key_of(const Engine& engine, std::span<const std::byte> binary) {
+  return {.module = sha256(binary), .engine = engine_digest(engine)};
+}
+
+/// The module's code in the engine's own format.
+Expected<void> serialize(const wasmtime_module_t* module, ByteVector& code) {
+  const ErrorOwner error(
+      wasmtime_module_serialize(const_cast<wasmtime_module_t*>(module), code.out()));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::internal, "the compiled module cannot be serialized: {}",
+                            message_of(*error));
+  }
+  return {};
+}
+
+// The cache is there to save time: that it cannot be written is nobody's failure.
+void add_to(const ModuleCache& cache, const CacheKey& key, const ModuleShape& shape,
+            const wasmtime_module_t* module) {
+  ByteVector code;
+  if (serialize(module, code)) {
+    static_cast<void>(
+        cache.store({.key = key, .shape = shape, .code = std::as_bytes(code.bytes())}));
+  }
+}
+
+/// A file that `seal` made, with its shape.
+Expected<std::pair<ModuleOwner, ModuleShape>> load_sealed(Engine& engine,
+                                                          std::span<const std::byte> bytes,
+                                                          const ModuleCache* cache) {
+  if (cache == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module is compiled already, and without a module cache nothing "
+                            "says that it can be trusted; use the .wasm file");
+  }
+  const CacheEntry entry = TRY(cache->unseal(bytes));
+  ModuleOwner module =
+      entry.key.engine == engine_digest(engine) ? load_code(engine, entry.code) : nullptr;
+  if (module == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module was compiled for another engine, processor or policy "
+                            "(fuel_limit); compile the .wasm file again");
+  }
+  return std::pair(std::move(module), entry.shape);
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const CompiledModule>> CompiledModule::link(
+    Engine& engine, const wasmtime_module_t* module, const ModuleShape& shape, CacheUse cache_use) {
+  TRY(check_imports(module));
+  const Entry entry = TRY(find_entry(module, shape));
   wasmtime_instance_pre_t* raw_instance = nullptr;
   const ErrorOwner link_error(
-      wasmtime_linker_instantiate_pre(engine.linker(), module.get(), &raw_instance));
+      wasmtime_linker_instantiate_pre(engine.linker(), module, &raw_instance));
   if (link_error != nullptr) {
     return base::make_error(ErrorKind::invalid_argument, "the module does not fit the host: {}",
                             message_of(*link_error));
@@ -194,7 +261,48 @@ Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
   const auto slots = static_cast<std::uint32_t>(
       std::max<std::uint64_t>({1, shape.memory_count, shape.table_count}));
   return std::shared_ptr<const CompiledModule>(
-      new CompiledModule(InstancePreOwner(raw_instance), entry, slots));
+      new CompiledModule(InstancePreOwner(raw_instance), entry, slots, cache_use));
+}
+
+Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
+    Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes,
+    const ModuleCache* cache) {
+  if (is_cache_entry(bytes)) {
+    const auto [module, shape] = TRY(load_sealed(engine, bytes, cache));
+    TRY(check_module_shape(shape, memory_limit_bytes));
+    return link(engine, module.get(), shape, CacheUse::hit);
+  }
+  ByteVector from_text;
+  const Binary binary = TRY(take_binary(bytes, from_text));
+  TRY(check_module_shape(binary.shape, memory_limit_bytes));
+  if (cache == nullptr) {
+    const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
+    return link(engine, module.get(), binary.shape, CacheUse::none);
+  }
+  const CacheKey key = key_of(engine, binary.bytes);
+  if (const auto found = cache->find(key)) {
+    if (const ModuleOwner module = load_code(engine, found->entry.code)) {
+      return link(engine, module.get(), binary.shape, CacheUse::hit);
+    }
+  }
+  const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
+  auto linked = TRY(link(engine, module.get(), binary.shape, CacheUse::miss));
+  add_to(*cache, key, binary.shape, module.get());
+  return linked;
+}
+
+Expected<std::vector<std::byte>> CompiledModule::seal(Engine& engine,
+                                                      std::span<const std::byte> bytes,
+                                                      const ModuleCache& cache) {
+  ByteVector from_text;
+  const Binary binary = TRY(take_binary(bytes, from_text));
+  TRY(check_module_shape(binary.shape, std::numeric_limits<std::uint64_t>::max()));
+  const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
+  ByteVector code;
+  TRY(serialize(module.get(), code));
+  return cache.seal({.key = key_of(engine, binary.bytes),
+                     .shape = binary.shape,
+                     .code = std::as_bytes(code.bytes())});
 }
 
 }  // namespace omnisandbox::wasm

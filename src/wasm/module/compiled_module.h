@@ -5,8 +5,11 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "omnisandbox/expected.h"
+#include "omnisandbox/result.h"
+#include "wasm/cache/module_cache.h"
 #include "wasm/engine/engine.h"
 #include "wasm/engine/owners.h"
 #include "wasm/module/module_shape.h"
@@ -25,23 +28,40 @@ class CompiledModule {
     reactor,             ///< `_initialize`
   };
 
-  /// `bytes` is a binary or the text format. Errors as for Runtime::compile.
+  /// `bytes` is a binary, the text format, or a file that `seal` made (where there is a `cache`,
+  /// whose key it needs). What `cache` holds is not compiled again; what it lacks is added. It may
+  /// be null. Errors as for Runtime::compile; that the cache cannot be written is none.
   static Expected<std::shared_ptr<const CompiledModule>> compile(Engine& engine,
                                                                  std::span<const std::byte> bytes,
-                                                                 std::uint64_t memory_limit_bytes);
+                                                                 std::uint64_t memory_limit_bytes,
+                                                                 const ModuleCache* cache);
+  /// The module compiled, as a file for `compile`.
+  static Expected<std::vector<std::byte>> seal(Engine& engine, std::span<const std::byte> bytes,
+                                               const ModuleCache& cache);
 
   const wasmtime_instance_pre_t* instance_pre() const noexcept { return instance_pre_.get(); }
   Entry entry() const noexcept { return entry_; }
+  /// Whether it came out of a cache.
+  CacheUse cache_use() const noexcept { return cache_use_; }
   /// Places that an instance takes in the engine's pool.
   std::uint32_t pool_slots() const noexcept { return pool_slots_; }
 
  private:
-  CompiledModule(InstancePreOwner instance_pre, Entry entry, std::uint32_t pool_slots)
-      : instance_pre_(std::move(instance_pre)), entry_(entry), pool_slots_(pool_slots) {}
+  CompiledModule(InstancePreOwner instance_pre, Entry entry, std::uint32_t pool_slots,
+                 CacheUse cache_use)
+      : instance_pre_(std::move(instance_pre)),
+        entry_(entry),
+        pool_slots_(pool_slots),
+        cache_use_(cache_use) {}
+  static Expected<std::shared_ptr<const CompiledModule>> link(Engine& engine,
+                                                              const wasmtime_module_t* module,
+                                                              const ModuleShape& shape,
+                                                              CacheUse cache_use);
 
   InstancePreOwner instance_pre_;
   Entry entry_;
   std::uint32_t pool_slots_;
+  CacheUse cache_use_;
 };
 
 }  // namespace omnisandbox::wasm

@@ -29,6 +29,7 @@ struct Job {
   Slots::Lease place;
   std::vector<std::byte> bytes;
   std::uint64_t memory_limit_bytes = 0;
+  std::shared_ptr<const ModuleCache> cache;
   std::mutex mutex;
   std::condition_variable_any done;
   std::optional<Expected<ModulePointer>> result;
@@ -36,7 +37,7 @@ struct Job {
 
 Expected<ModulePointer> compile_now(const Job& job) {
   try {
-    return CompiledModule::compile(*job.engine, job.bytes, job.memory_limit_bytes);
+    return CompiledModule::compile(*job.engine, job.bytes, job.memory_limit_bytes, job.cache.get());
   } catch (const std::exception& error) {
     return base::make_error(ErrorKind::unavailable, "the module could not be compiled: {}",
                             base::printable(error.what()));
@@ -87,6 +88,7 @@ Expected<void> start_thread(const std::shared_ptr<Job>& job) {
 Expected<ModulePointer> compile_until(std::shared_ptr<Engine> engine,
                                       std::span<const std::byte> bytes,
                                       std::uint64_t memory_limit_bytes,
+                                      std::shared_ptr<const ModuleCache> cache,
                                       std::chrono::steady_clock::time_point deadline,
                                       const std::stop_token& stop) {
   TRY(check_module_size(bytes.size()));
@@ -94,6 +96,7 @@ Expected<ModulePointer> compile_until(std::shared_ptr<Engine> engine,
       engine, TRY(engine->compile_slots().take(1, "modules that compile at once", deadline, stop)));
   job->bytes.assign(bytes.begin(), bytes.end());
   job->memory_limit_bytes = memory_limit_bytes;
+  job->cache = std::move(cache);
   TRY(start_thread(job));
 
   std::unique_lock lock(job->mutex);

@@ -20,7 +20,7 @@ namespace omnisandbox::wasm {
 /// not: that takes a process of its own. Further errors: `timeout`, `cancelled`, `unavailable`.
 Expected<std::shared_ptr<const CompiledModule>> compile_until(
     std::shared_ptr<Engine> engine, std::span<const std::byte> bytes,
-    std::uint64_t memory_limit_bytes, std::chrono::steady_clock::time_point deadline,
-    const std::stop_token& stop);
+    std::uint64_t memory_limit_bytes, std::shared_ptr<const ModuleCache> cache,
+    std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
 
 }  // namespace omnisandbox::wasm

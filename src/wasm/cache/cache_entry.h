@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "omnisandbox/expected.h"
+#include "wasm/cache/digest.h"
+#include "wasm/module/module_shape.h"
+
+namespace omnisandbox::wasm {
+
+/// What a compiled module depends on: its own bytes, and the engine that compiled it (version and
+/// settings, see Engine::fingerprint).
+struct CacheKey {
+  Digest module{};
+  Digest engine{};
+  bool operator==(const CacheKey&) const = default;
+
+  /// One name for both: the digest of the two.
+  Digest name() const;
+};
+
+/// A compiled module as it lies in a file. The engine runs `code` as it is, so an entry is only
+/// decoded after its authentication: who does not know the key cannot make one.
+struct CacheEntry {
+  CacheKey key;
+  ModuleShape shape;
+  std::span<const std::byte> code;  ///< borrowed from what was decoded or given
+};
+
+/// The secret of one cache folder.
+using CacheSecret = std::array<std::uint8_t, 32>;
+
+// Machine code is a few times the size of its module, and modules are bounded too.
+inline constexpr std::uint64_t max_cache_entry_bytes = 512 * 1024 * 1024;
+
+/// Layout, little-endian: magic (8), HMAC (32) over all that follows, format (4), reserved (4),
+/// module (32), engine (32), shape (6 × 8), code size (8), code.
+Expected<std::vector<std::byte>> encode_entry(const CacheEntry& entry, const CacheSecret& secret);
+
+/// Whether `bytes` claim to be an entry: they begin with the magic.
+bool is_cache_entry(std::span<const std::byte> bytes) noexcept;
+
+/// Errors: `invalid_argument` for what is no entry, is cut off, was changed or was made by somebody
+/// else; `io` never.
+Expected<CacheEntry> decode_entry(std::span<const std::byte> bytes, const CacheSecret& secret);
+
+}  // namespace omnisandbox::wasm
