@@ -7,7 +7,7 @@ packages=(
   # Building
   g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
-  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev
+  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev
   # Guests
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks
