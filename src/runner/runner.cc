@@ -174,7 +174,7 @@ Result Runner::call(const Policy& policy, const CallRequest& request,
   const SandboxDescription sandbox{.kind = "call", .layers = {"app-permissions"}};
   auto functions =
       HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
-                                                        .commands = confined_commands(),
+                                                        .commands = confined_commands(audit_),
                                                         .run_id = base::random_id(),
                                                         .deadline = request.deadline,
                                                         .stop = request.stop});

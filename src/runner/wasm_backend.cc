@@ -32,8 +32,8 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
     options.stdin_data = TRY(request.read_stdin());
   }
   Runtime runtime =
-      TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit),
-                                                 .commands = confined_commands(),
+      TRY(Runtime::create(policy, RuntimeOptions{.audit = audit,
+                                                 .commands = confined_commands(audit),
                                                  .module_cache = usable_cache_folder()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
