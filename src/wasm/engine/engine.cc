@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/engine/engine_config.h"
 #include "wasm/engine/wasmtime_extensions.h"
 #include "wasm/limits.h"
 
@@ -21,38 +22,6 @@ namespace {
 // To be raised with every change of what modules may use, or of what is checked when one is
 // compiled.
 constexpr int settings_revision = 1;
-
-// What untrusted modules may use: the finished features that compilers emit. Left out are those
-// that need memory outside the limit (garbage collection), threads, 64-bit memories, and what is
-// still being designed.
-ConfigOwner make_config(FuelMetering fuel) {
-  ConfigOwner owner(wasm_config_new());
-  wasm_config_t* config = owner.get();
-  wasmtime_config_epoch_interruption_set(config, true);
-  wasmtime_config_consume_fuel_set(config, static_cast<bool>(fuel));
-  wasmtime_config_max_wasm_stack_set(config, guest_stack_bytes);
-  wasmtime_config_memory_init_cow_set(config, true);
-  wasmtime_config_memory_reservation_set(config, memory_reservation_bytes);
-  wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
-  // One compile, one core: a hostile module must not take all of them, and the process gets no
-  // hidden pool of threads.
-  wasmtime_config_parallel_compilation_set(config, false);
-  wasmtime_config_wasm_multi_memory_set(config, true);
-  wasmtime_config_wasm_simd_set(config, true);
-  wasmtime_config_wasm_relaxed_simd_set(config, true);
-  wasmtime_config_wasm_tail_call_set(config, true);
-  wasmtime_config_wasm_threads_set(config, false);
-  wasmtime_config_shared_memory_set(config, false);
-  wasmtime_config_wasm_memory64_set(config, false);
-  wasmtime_config_wasm_exceptions_set(config, false);
-  wasmtime_config_wasm_gc_set(config, false);
-  wasmtime_config_wasm_function_references_set(config, false);
-  wasmtime_config_gc_support_set(config, false);
-  wasmtime_config_wasm_wide_arithmetic_set(config, false);
-  wasmtime_config_wasm_custom_page_sizes_set(config, false);
-  wasmtime_config_wasm_stack_switching_set(config, false);
-  return owner;
-}
 
 omnisandbox_pool_settings pool_of(std::uint32_t slots) {
   return {.total_instances = slots,
@@ -110,7 +79,7 @@ std::string Engine::fingerprint() const {
 bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 
 Expected<std::shared_ptr<Engine>> Engine::create(FuelMetering fuel) {
-  const ConfigOwner config = make_config(fuel);
+  const ConfigOwner config = make_engine_config(fuel);
   std::array<char, 512> message{};
   for (std::uint32_t slots = pool_slots; slots >= smallest_pool_slots; slots /= 4) {
     const omnisandbox_pool_settings pool = pool_of(slots);
