@@ -17,6 +17,8 @@ constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 constexpr std::array operand_rules = {
     OperandRule{
         .command = "run", .min_count = 1, .max_count = any_number, .rest_is_for_target = true},
+    OperandRule{
+        .command = "eval", .min_count = 0, .max_count = any_number, .rest_is_for_target = true},
     OperandRule{.command = "call fs_read", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call fs_write", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call http_fetch", .min_count = 1, .max_count = 1},
@@ -202,6 +204,37 @@ void add_run(CLI::App& root, Options& options) {
       "  echo data | omnisandbox run --policy policy.yaml --stdin - --json -- tool.wasm");
 }
 
+void add_eval(CLI::App& root, Options& options) {
+  CLI::App& eval = *root.add_subcommand(
+      "eval", "Run a snippet of Python or JavaScript in a fresh interpreter in a sandbox");
+  add_policy(eval, options);
+  add_choice<Language>(eval, "--lang", "The language of the code. Default: python",
+                       {{"python", Language::python}, {"javascript", Language::javascript}},
+                       [&](Language language) { options.language = language; });
+  add_text(
+      eval, "-f,--file", "FILE", [&](const std::string& text) { options.code_file = text; },
+      "Read the code from FILE; all operands are the snippet's arguments then");
+  add_text(
+      eval, "--stdin", "FILE", [&](const std::string& text) { options.stdin_from = text; },
+      "The snippet's standard input; - passes ours on. Without it, it is empty");
+  add_repeated(
+      eval, "--env", "NAME=VALUE",
+      [&](const std::string& text) { take_environment(options, text); },
+      "A variable of the snippet's environment; may be repeated. Nothing is inherited");
+  add_bounds(eval, options);
+  add_json(eval, options);
+  show_operand(eval, "CODE", "The code; - reads it from standard input");
+  show_operand(eval, "ARG", "Passed to the snippet unchanged, options too");
+  eval.footer(
+      "The value of the last expression is printed after what the snippet prints itself, unless it "
+      "is None or undefined.\n\n"
+      "Examples:\n"
+      "  omnisandbox eval 'sum(range(100))'\n"
+      "  omnisandbox eval --lang javascript '[1, 2, 3].map((n) => n * n)'\n"
+      "  omnisandbox eval --policy policy.yaml -f report.py 2026-10\n"
+      "  echo 'print(6 * 7)' | omnisandbox eval -");
+}
+
 void add_call(CLI::App& root, Options& options) {
   CLI::App& call = *root.add_subcommand("call", "Call one host function under a policy");
   call.require_subcommand(1);
@@ -350,6 +383,7 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   root->require_subcommand(1);
   root->set_help_all_flag();
   add_run(*root, options);
+  add_eval(*root, options);
   add_call(*root, options);
   add_policy_commands(*root, options);
   add_cache_commands(*root, options);

@@ -13,6 +13,7 @@
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
 #include "runner/backend.h"
+#include "runner/snippet.h"
 
 namespace omnisandbox::runner {
 
@@ -38,6 +39,9 @@ class Runner {
   /// Judges and runs. The policy answers first: what it refuses is `denied` even where this build
   /// has no sandbox for it.
   Result run(const Policy& policy, const RunRequest& request) const;
+
+  /// Evaluates a snippet in a fresh interpreter; needs no capability of its own.
+  Evaluation evaluate(const Policy& policy, const SnippetRequest& request) const;
 
   /// `work` makes the call and fills in the Result's output;
   /// what it does not do itself (status of an error, denials, duration, the audit's outcome record)
