@@ -19,6 +19,10 @@ constexpr std::array operand_rules = {
         .command = "run", .min_count = 1, .max_count = any_number, .rest_is_for_target = true},
     OperandRule{
         .command = "eval", .min_count = 0, .max_count = any_number, .rest_is_for_target = true},
+    OperandRule{.command = "call-export",
+                .min_count = 1,
+                .max_count = any_number,
+                .rest_is_for_target = true},
     OperandRule{.command = "call fs_read", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call fs_write", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call http_fetch", .min_count = 1, .max_count = 1},
@@ -235,6 +239,22 @@ void add_eval(CLI::App& root, Options& options) {
       "  echo 'print(6 * 7)' | omnisandbox eval -");
 }
 
+void add_call_export(CLI::App& root, Options& options) {
+  CLI::App& call = *root.add_subcommand(
+      "call-export", "Call a function that a module or a component exports, or list them");
+  add_policy(call, options);
+  add_bounds(call, options);
+  add_json(call, options);
+  show_operand(call, "MODULE", "A core module's or a component's file");
+  show_operand(call, "NAME", "The function, or interface#function; without it, all are listed");
+  show_operand(call, "JSON", "One JSON value for each parameter; a string has its quotes");
+  call.footer(
+      "Examples:\n"
+      "  omnisandbox call-export tool.wasm\n"
+      "  omnisandbox call-export tool.wasm add 1 2\n"
+      "  omnisandbox call-export tool.wasm greet '{\"name\": \"Ada\"}'");
+}
+
 void add_call(CLI::App& root, Options& options) {
   CLI::App& call = *root.add_subcommand("call", "Call one host function under a policy");
   call.require_subcommand(1);
@@ -384,6 +404,7 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   root->set_help_all_flag();
   add_run(*root, options);
   add_eval(*root, options);
+  add_call_export(*root, options);
   add_call(*root, options);
   add_policy_commands(*root, options);
   add_cache_commands(*root, options);

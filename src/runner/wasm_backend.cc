@@ -9,13 +9,24 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "omnisandbox/module_exports.h"
 #include "omnisandbox/runtime.h"
 #include "runner/confined_commands.h"
 #include "runner/input_file.h"
 #include "runner/module_cache.h"
+#include "wasm/component/component_shape.h"
 #include "wasm/limits.h"
 
 namespace omnisandbox::runner {
+namespace {
+
+std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(1));
+}
+
+}  // namespace
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
@@ -37,10 +48,15 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
                                                  .module_cache = usable_cache_folder()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
+  if (wasm::component::is_component(std::as_bytes(std::span(module)))) {
+    auto component =
+        TRY(ModuleExports::load(policy, name, std::as_bytes(std::span(module)),
+                                {.audit = audit, .commands = confined_commands(audit)}));
+    options.timeout = time_left(request.deadline);
+    return component.run(std::move(options));
+  }
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      request.deadline - std::chrono::steady_clock::now());
-  options.timeout = std::max(left, std::chrono::milliseconds(1));
+  options.timeout = time_left(request.deadline);
   return runtime.execute(name, std::move(options));
 }
 
