@@ -179,7 +179,8 @@ void add_run(CLI::App& root, Options& options) {
        {"docker", SandboxKind::docker}},
       [&](std::optional<SandboxKind> kind) { options.sandbox = kind; });
   add_choice<IsolationChoice>(
-      run, "--isolation", "Where a module runs",
+      run, "--isolation",
+      "Where a module runs: in a process of its own without any rights (the default), or in ours",
       {{"worker", IsolationChoice::worker}, {"in-process", IsolationChoice::in_process}},
       [&](IsolationChoice choice) { options.isolation = choice; });
   add_text(

@@ -30,11 +30,6 @@ std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadli
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
-  if (request.isolation == IsolationChoice::worker) {
-    return base::make_error(
-        ErrorKind::unavailable,
-        "this build cannot run modules in a worker process yet; use --isolation in-process");
-  }
   const std::string module =
       TRY(read_regular_file(request.target, "the module", wasm::max_module_bytes));
   RunOptions options{
@@ -42,10 +37,13 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
-  Runtime runtime =
-      TRY(Runtime::create(policy, RuntimeOptions{.audit = audit,
-                                                 .commands = confined_commands(audit),
-                                                 .module_cache = usable_cache_folder()}));
+  Runtime runtime = TRY(Runtime::create(
+      policy, RuntimeOptions{.isolation = request.isolation == IsolationChoice::in_process
+                                              ? Isolation::in_process
+                                              : Isolation::worker,
+                             .audit = audit,
+                             .commands = confined_commands(audit),
+                             .module_cache = usable_cache_folder()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
   if (wasm::component::is_component(std::as_bytes(std::span(module)))) {

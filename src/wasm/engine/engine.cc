@@ -42,7 +42,7 @@ Expected<void> define(wasmtime_linker_t* linker, const HostModule& module) {
     const FunctionTypeOwner type(function.make_type());
     const ErrorOwner error(wasmtime_linker_define_func_unchecked(
         linker, module.name.data(), module.name.size(), function.name.data(), function.name.size(),
-        type.get(), function.callback, nullptr, nullptr));
+        type.get(), function.callback, function.data, nullptr));
     if (error != nullptr) {
       ByteVector message;
       wasmtime_error_message(error.get(), message.out());
@@ -69,29 +69,31 @@ Engine::Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::u
       compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
       deadlines_(engine_.get()) {}
 
-std::string Engine::fingerprint() const {
+std::string engine_fingerprint(FuelMetering fuel) {
   // The engine itself compares the processor's features and its own settings when it loads code;
   // this keeps apart what it would refuse, and what only OmniSandbox tells apart.
   return fmt::format("wasmtime {}; OmniSandbox settings {}; fuel {}", WASMTIME_VERSION,
-                     settings_revision, static_cast<bool>(fuel_) ? "metered" : "not metered");
+                     settings_revision, static_cast<bool>(fuel) ? "metered" : "not metered");
 }
 
 bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 
-Expected<std::shared_ptr<Engine>> Engine::create(FuelMetering fuel) {
-  const ConfigOwner config = make_engine_config(fuel);
+Expected<std::shared_ptr<Engine>> Engine::create(const EngineSettings& settings) {
+  const ConfigOwner config = make_engine_config(settings.fuel);
   std::array<char, 512> message{};
-  for (std::uint32_t slots = pool_slots; slots >= smallest_pool_slots; slots /= 4) {
+  const std::uint32_t smallest = std::min(smallest_pool_slots, settings.slots);
+  for (std::uint32_t slots = settings.slots; slots >= smallest && slots > 0; slots /= 4) {
     const omnisandbox_pool_settings pool = pool_of(slots);
     EngineOwner engine(omnisandbox_engine_new(config.get(), &pool, message.data(), message.size()));
     if (engine == nullptr) {
       continue;
     }
     LinkerOwner linker(wasmtime_linker_new(engine.get()));
-    for (const HostModule* module : offered_modules()) {
+    for (const HostModule* module : settings.modules) {
       TRY(define(linker.get(), *module));
     }
-    return std::shared_ptr<Engine>(new Engine(fuel, std::move(engine), std::move(linker), slots));
+    return std::shared_ptr<Engine>(
+        new Engine(settings.fuel, std::move(engine), std::move(linker), slots));
   }
   return base::make_error(ErrorKind::unavailable,
                           "the WebAssembly engine cannot reserve its address space ({} GiB at "
@@ -111,7 +113,7 @@ Expected<std::shared_ptr<Engine>> Engine::shared(FuelMetering fuel) {
   if (auto engine = known.lock()) {
     return engine;
   }
-  auto engine = TRY(create(fuel));
+  auto engine = TRY(create({.fuel = fuel, .slots = pool_slots, .modules = offered_modules()}));
   known = engine;
   return engine;
 }
