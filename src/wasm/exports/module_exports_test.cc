@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -243,6 +245,52 @@ TEST(ComponentImports, OfHttpOrOfUnknownThingsAreRefused) {
     EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
     EXPECT_NE(refused.error().message.find(name.substr(0, 9)), std::string::npos);
   }
+}
+
+constexpr std::string_view sleeper = R"((component
+  (import "wasi:io/poll@0.2.0" (instance $poll
+    (export "pollable" (type $p (sub resource)))
+    (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+  (alias export $poll "pollable" (type $pollable))
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+    (alias outer 1 $pollable (type $q))
+    (export "pollable" (type $pp (eq $q)))
+    (export "subscribe-duration" (func (param "when" u64) (result (own $pp))))))
+  (core func $block (canon lower (func $poll "[method]pollable.block")))
+  (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+  (core module $m
+    (import "" "block" (func $block (param i32)))
+    (import "" "subscribe" (func $subscribe (param i64) (result i32)))
+    (func (export "sleep") (param i64) (call $block (call $subscribe (local.get 0))))
+    (func (export "hoard") (loop $again (drop (call $subscribe (i64.const 0))) (br $again))))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "block" (func $block)) (export "subscribe" (func $subscribe))))))
+  (func (export "sleep") (param "ns" u64) (canon lift (core func $i "sleep")))
+  (func (export "hoard") (canon lift (core func $i "hoard")))
+))";
+
+TEST(ComponentImports, ASleepEndsAtTheDeadlineOrWithAStop) {
+  ModuleExports exports = load(sleeper);
+  EXPECT_EQ(call(exports, "sleep", {"1000000"}).result.status, Status::ok);
+  for (const char* hour_or_for_ever : {"3600000000000", "18446744073709551615"}) {
+    EXPECT_EQ(call(exports, "sleep", {hour_or_for_ever}, {.timeout = 100ms}).result.status,
+              Status::timeout);
+  }
+  std::stop_source source;
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(100ms);
+    source.request_stop();
+  });
+  EXPECT_EQ(call(exports, "sleep", {"3600000000000"}, {.stop = source.get_token()}).result.status,
+            Status::cancelled);
+}
+
+TEST(ComponentImports, HandlesThatAreNeverDroppedAreBounded) {
+  ModuleExports exports = load(sleeper);
+  const auto hoard = call(exports, "hoard", {});
+  EXPECT_EQ(hoard.result.status, Status::trap);
+  ASSERT_TRUE(hoard.result.error);
+  EXPECT_NE(hoard.result.error->message.find("too many streams"), std::string::npos);
 }
 
 std::string command_returning(std::string_view result) {
