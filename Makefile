@@ -15,11 +15,11 @@ help:
 	@echo "make bench    benchmarks against peers, as ratios of one run"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make format   format the sources"
-	@echo "make clean    remove build/ except the built WebAssembly engine"
+	@echo "make clean    remove build/ except the built WebAssembly engine and the tools that make interpreters"
 	@echo "PRESET=dev|release|asan-ubsan|tsan chooses the build of 'make test' and 'make build'"
 
 demo:
-	@$(STEP) 1/4 "Installing what is missing" $(LOGS)/dependencies.log scripts/install_dependencies.sh
+	@$(STEP) 1/4 "Installing what is missing" $(LOGS)/dependencies.log scripts/install_dependencies.sh --without-interpreters
 	@$(STEP) 2/4 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
 	@$(STEP) 3/4 "Building OmniSandbox and the demo's guests" $(LOGS)/build-release.log scripts/build.sh release $(JOBS) omnisandbox_command guests
 	@echo "[4/4] Running the main job: examples/licence_report"
@@ -51,4 +51,4 @@ fuzz:
 	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
 
 clean:
-	find build -mindepth 1 -maxdepth 1 ! -name wasmtime -exec rm -rf {} +
+	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools -exec rm -rf {} +

@@ -16,6 +16,11 @@ install(FILES ${OMNISANDBOX_WASMTIME_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR
         RENAME libomnisandbox_wasmtime.a)
 install(DIRECTORY include/omnisandbox DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY guests/sdk DESTINATION ${CMAKE_INSTALL_DATADIR}/omnisandbox)
+if(OMNISANDBOX_BUILD_INTERPRETERS)
+  # Compiled for the machine that built them. Looked for beside the program: <prefix>/lib/omnisandbox/interpreters.
+  install(DIRECTORY "${OMNISANDBOX_INTERPRETERS_DIR}/" DESTINATION lib/omnisandbox/interpreters
+          FILES_MATCHING PATTERN "*.code" PATTERN "*.shape")
+endif()
 install(TARGETS omnisandbox_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/omnisandbox)

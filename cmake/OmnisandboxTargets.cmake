@@ -73,3 +73,10 @@ function(omnisandbox_test name)
   target_link_libraries(${target} PRIVATE omnisandbox_private_options ${arg_LIBRARIES} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
 endfunction()
+
+# The tests of a program that `filter` names (as --gtest_filter), once more with guests in worker processes.
+function(omnisandbox_also_in_workers target filter)
+  add_dependencies(${target} omnisandbox_worker)
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST TEST_SUFFIX .in_worker TEST_FILTER "${filter}"
+                       PROPERTIES TIMEOUT 120 ENVIRONMENT OMNISANDBOX_TEST_ISOLATION=worker)
+endfunction()

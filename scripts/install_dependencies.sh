@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12, and checks what cannot be installed here.
 # Does nothing, in a fraction of a second, when everything is there.
+#   scripts/install_dependencies.sh [--without-interpreters]
 set -euo pipefail
 
 packages=(
   # Building
-  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3
+  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-venv
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
-  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev
+  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev
   # Guests
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks
@@ -45,3 +46,8 @@ require() {
 }
 require cargo "$HOME/.cargo/bin/cargo" "Rust 1.95 or newer builds the WebAssembly engine"
 require go /usr/local/go/bin/go "Go 1.21 or newer builds the Go guests"
+if [ "${1:-}" != --without-interpreters ]; then
+  require node /usr/bin/node "Node.js 18 or newer, with npm, builds the JavaScript interpreter"
+  require npm /usr/bin/npm "npm installs what builds the JavaScript interpreter"
+  "$(dirname "$0")/install_interpreter_tools.sh" "$(dirname "$0")/../build/interpreter-tools"
+fi

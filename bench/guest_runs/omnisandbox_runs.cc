@@ -1,5 +1,5 @@
-// OmniSandbox's Runtime, in process, under its default limits: what a program that embeds it pays
-// for each run.
+// OmniSandbox's Runtime under its default limits: what a program that embeds it pays for each run.
+// In process, or, built with OMNISANDBOX_BENCH_WORKER, in worker processes of that program.
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -17,11 +17,20 @@ namespace {
 
 using omnisandbox::bench::fail;
 
+omnisandbox::RuntimeOptions options() {
+  omnisandbox::RuntimeOptions options;
+#ifdef OMNISANDBOX_BENCH_WORKER
+  options.isolation = omnisandbox::Isolation::worker;
+  options.worker_program = OMNISANDBOX_BENCH_WORKER;
+#endif
+  return options;
+}
+
 omnisandbox::bench::RunGuest prepare(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> module_bytes{std::istreambuf_iterator<char>(file), {}};
 
-  auto created = omnisandbox::Runtime::create(omnisandbox::Config{});
+  auto created = omnisandbox::Runtime::create(omnisandbox::Config{}, options());
   if (!created) {
     fail(created.error().message);
   }

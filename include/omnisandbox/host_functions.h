@@ -83,6 +83,7 @@ struct CommandRequest {
   std::string command;
   std::vector<std::string> args{};
   std::string stdin_data{};
+  std::string run_id{};  ///< as it stands in audit records; exec_run sets its own
 };
 
 /// Runs a granted command under confinement; the process sandbox fills this in.

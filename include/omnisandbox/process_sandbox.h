@@ -82,6 +82,11 @@ class ProcessSandbox {
 Expected<std::shared_ptr<CommandRunner>> make_process_command_runner(
     ProcessSandboxOptions options = {});
 
+/// For ProcessSandboxOptions::egress: a proxy for each run, through which the command reaches the
+/// hosts that its policy allows (http_proxy and its like are set), over http, https and SOCKS 5,
+/// and nothing else. Each decision is recorded in `audit`, each refusal stands in the run's Result.
+std::shared_ptr<process::EgressServer> make_egress_server(std::shared_ptr<AuditSink> audit = {});
+
 /// What the process sandbox could do on this machine, found by doing it.
 struct ProcessSandboxProbe {
   bool available = false;

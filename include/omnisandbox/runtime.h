@@ -21,8 +21,12 @@
 namespace omnisandbox {
 
 /// Where guests run. `in_process`: in the caller's process, the fastest; a compile or an engine
-/// defect is not contained.
-enum class Isolation : std::uint8_t { in_process };
+/// defect is not contained. `worker`: in processes of their own, started ahead, which have given up
+/// every right but to compute: no file, no socket, no other process (seccomp, Landlock where the
+/// kernel has it). What a guest asks for is judged and done in the caller's process. Compiling
+/// happens in such a process too. A worker is killed at the deadline, and never used again after a
+/// run that failed.
+enum class Isolation : std::uint8_t { in_process, worker };
 
 struct RuntimeOptions {
   Isolation isolation = Isolation::in_process;
@@ -31,6 +35,9 @@ struct RuntimeOptions {
   /// An absolute folder, this user's alone (made where missing), that keeps compiled modules from
   /// one process to the next. Empty: none is kept.
   std::string module_cache{};
+  /// The program of worker processes. Empty: omnisandbox-worker beside the running executable, in
+  /// its ../libexec/omnisandbox, or where this build installs it.
+  std::string worker_program{};
 };
 
 /// One run's input. All of it is the guest's own; nothing of the caller's process is inherited.

@@ -17,6 +17,12 @@ constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 constexpr std::array operand_rules = {
     OperandRule{
         .command = "run", .min_count = 1, .max_count = any_number, .rest_is_for_target = true},
+    OperandRule{
+        .command = "eval", .min_count = 0, .max_count = any_number, .rest_is_for_target = true},
+    OperandRule{.command = "call-export",
+                .min_count = 1,
+                .max_count = any_number,
+                .rest_is_for_target = true},
     OperandRule{.command = "call fs_read", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call fs_write", .min_count = 1, .max_count = 1},
     OperandRule{.command = "call http_fetch", .min_count = 1, .max_count = 1},
@@ -173,7 +179,8 @@ void add_run(CLI::App& root, Options& options) {
        {"docker", SandboxKind::docker}},
       [&](std::optional<SandboxKind> kind) { options.sandbox = kind; });
   add_choice<IsolationChoice>(
-      run, "--isolation", "Where a module runs",
+      run, "--isolation",
+      "Where a module runs: in a process of its own without any rights (the default), or in ours",
       {{"worker", IsolationChoice::worker}, {"in-process", IsolationChoice::in_process}},
       [&](IsolationChoice choice) { options.isolation = choice; });
   add_text(
@@ -200,6 +207,53 @@ void add_run(CLI::App& root, Options& options) {
       "  omnisandbox run tool.wasm\n"
       "  omnisandbox run --policy policy.yaml --timeout 5s -- tool.wasm --verbose input.txt\n"
       "  echo data | omnisandbox run --policy policy.yaml --stdin - --json -- tool.wasm");
+}
+
+void add_eval(CLI::App& root, Options& options) {
+  CLI::App& eval = *root.add_subcommand(
+      "eval", "Run a snippet of Python or JavaScript in a fresh interpreter in a sandbox");
+  add_policy(eval, options);
+  add_choice<Language>(eval, "--lang", "The language of the code. Default: python",
+                       {{"python", Language::python}, {"javascript", Language::javascript}},
+                       [&](Language language) { options.language = language; });
+  add_text(
+      eval, "-f,--file", "FILE", [&](const std::string& text) { options.code_file = text; },
+      "Read the code from FILE; all operands are the snippet's arguments then");
+  add_text(
+      eval, "--stdin", "FILE", [&](const std::string& text) { options.stdin_from = text; },
+      "The snippet's standard input; - passes ours on. Without it, it is empty");
+  add_repeated(
+      eval, "--env", "NAME=VALUE",
+      [&](const std::string& text) { take_environment(options, text); },
+      "A variable of the snippet's environment; may be repeated. Nothing is inherited");
+  add_bounds(eval, options);
+  add_json(eval, options);
+  show_operand(eval, "CODE", "The code; - reads it from standard input");
+  show_operand(eval, "ARG", "Passed to the snippet unchanged, options too");
+  eval.footer(
+      "The value of the last expression is printed after what the snippet prints itself, unless it "
+      "is None or undefined.\n\n"
+      "Examples:\n"
+      "  omnisandbox eval 'sum(range(100))'\n"
+      "  omnisandbox eval --lang javascript '[1, 2, 3].map((n) => n * n)'\n"
+      "  omnisandbox eval --policy policy.yaml -f report.py 2026-10\n"
+      "  echo 'print(6 * 7)' | omnisandbox eval -");
+}
+
+void add_call_export(CLI::App& root, Options& options) {
+  CLI::App& call = *root.add_subcommand(
+      "call-export", "Call a function that a module or a component exports, or list them");
+  add_policy(call, options);
+  add_bounds(call, options);
+  add_json(call, options);
+  show_operand(call, "MODULE", "A core module's or a component's file");
+  show_operand(call, "NAME", "The function, or interface#function; without it, all are listed");
+  show_operand(call, "JSON", "One JSON value for each parameter; a string has its quotes");
+  call.footer(
+      "Examples:\n"
+      "  omnisandbox call-export tool.wasm\n"
+      "  omnisandbox call-export tool.wasm add 1 2\n"
+      "  omnisandbox call-export tool.wasm greet '{\"name\": \"Ada\"}'");
 }
 
 void add_call(CLI::App& root, Options& options) {
@@ -350,6 +404,8 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   root->require_subcommand(1);
   root->set_help_all_flag();
   add_run(*root, options);
+  add_eval(*root, options);
+  add_call_export(*root, options);
   add_call(*root, options);
   add_policy_commands(*root, options);
   add_cache_commands(*root, options);

@@ -8,6 +8,9 @@ namespace omnisandbox::cli {
 
 int run_command(const Options& options);
 
+int eval_command(const Options& options);
+int call_export_command(const Options& options);
+
 /// fs_read, fs_write, http_fetch or exec_run, as `options.command` says.
 int call_command(const Options& options);
 

@@ -65,7 +65,7 @@ _omnisandbox() {
   local current=${COMP_WORDS[COMP_CWORD]} command= word words= next
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     next="${command:+$command }$word"
-    case " run | call | call fs_read | call fs_write | call http_fetch | call exec_run | policy | policy check | policy lint | policy explain | policy schema | cache | cache ls | cache clear | compile | doctor | completion | version " in
+    case " run | eval | call-export | call | call fs_read | call fs_write | call http_fetch | call exec_run | policy | policy check | policy lint | policy explain | policy schema | cache | cache ls | cache clear | compile | doctor | completion | version " in
       *" $next "*) command=$next ;;
     esac
   done

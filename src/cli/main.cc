@@ -19,8 +19,10 @@ namespace omnisandbox::cli {
 namespace {
 
 int dispatch(const Options& options) {
-  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 11> commands = {{
+  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 13> commands = {{
       {"run", &run_command},
+      {"eval", &eval_command},
+      {"call-export", &call_export_command},
       {"policy check", &policy_check_command},
       {"policy lint", &policy_lint_command},
       {"policy explain", &policy_explain_command},

@@ -8,6 +8,7 @@
 
 #include "omnisandbox/docker_config.h"
 #include "omnisandbox/host_functions.h"
+#include "omnisandbox/interpreter.h"
 #include "runner/backend.h"
 
 namespace omnisandbox::cli {
@@ -30,6 +31,9 @@ struct Options {
   std::optional<NetworkMode> network{};
   // Of `compile`:
   std::optional<std::string> output_file{};
+  // Of `eval`:
+  Language language = Language::python;
+  std::optional<std::string> code_file{};
   // Of `call http_fetch`:
   std::optional<std::string> method{};
   std::vector<HttpHeader> headers{};

@@ -41,7 +41,10 @@ void print_denials(const Result& result) {
 /// Whether all of it was written to standard output.
 bool print_text(const Ending& ending, const Options& options) {
   const Result& result = ending.result;
-  const bool printed = print(ending.response ? ending.response->body : result.stdout_data);
+  bool printed = print(ending.response ? ending.response->body : result.stdout_data);
+  if (ending.value) {
+    printed = print(*ending.value + "\n") && printed;
+  }
   static_cast<void>(linux_::write_all(linux_::StandardStream::error, result.stderr_data));
   if (result.stdout_truncated) {
     print_cut("standard output", result.stdout_data.size(), result.stdout_bytes);
@@ -69,6 +72,9 @@ int report(const Ending& ending, const Options& options) {
     Json json = result_json(ending.result, ending.exit_code);
     if (ending.response) {
       json["response"] = response_json(*ending.response);
+    }
+    if (ending.value) {
+      add_bytes(json, "value", *ending.value);
     }
     printed = print(to_line(json));
   } else {

@@ -15,6 +15,7 @@ struct Ending {
   Result result;
   int exit_code = 0;
   std::optional<HttpResponse> response{};  ///< of `call http_fetch`
+  std::optional<std::string> value{};      ///< of `eval` and `call-export`
 };
 
 /// Prints the ending, as one JSON object or as the output itself with "omnisandbox: …" lines on

@@ -62,8 +62,12 @@ Expected<Result> HostFunctions::exec_run(const CommandRequest& request) {
                             "runs unconfined",
                             base::printable(request.command));
   }
-  return context.options().commands->run(context.policy(), request, context.deadline(),
-                                         context.stop());
+  CommandRequest own = request;
+  own.run_id = context.run_id();
+  auto result =
+      context.options().commands->run(context.policy(), own, context.deadline(), context.stop());
+  if (result) context.add_denials_of(*result);
+  return result;
 }
 
 const Policy& HostFunctions::policy() const noexcept { return impl_->context->policy(); }

@@ -136,6 +136,16 @@ Error RunContext::refused(std::string_view operation, Denial denial) {
   return Error::from_denial(std::move(denial));
 }
 
+void RunContext::add_denials_of(const Result& command) {
+  denial_count_.fetch_add(command.denial_count, std::memory_order_relaxed);
+  const std::lock_guard lock(denials_mutex_);
+  for (const Denial& denial : command.denials) {
+    if (denials_.size() < max_reported_denials) {
+      denials_.push_back(denial);
+    }
+  }
+}
+
 Error RunContext::pass_on(std::string_view operation, Error error) {
   if (error.kind == ErrorKind::denied && error.denial) {
     return refused(operation, *std::move(error.denial));

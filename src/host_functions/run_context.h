@@ -51,6 +51,8 @@ class RunContext {
                          std::string_view resource, std::string_view rule);
   /// Records a denial and makes the Error to return.
   Error refused(std::string_view operation, Denial denial);
+  /// What a command of this run was refused belongs to the run. Whoever ran it has recorded it.
+  void add_denials_of(const Result& command);
   /// `error` as it is; recorded first when it is a denial. For errors that come from PathGate.
   Error pass_on(std::string_view operation, Error error);
 

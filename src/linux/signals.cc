@@ -39,6 +39,14 @@ Expected<void> ignore_broken_pipes() {
   return {};
 }
 
+SignalsBlocked::SignalsBlocked() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+SignalsBlocked::~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 Expected<SignalWaiter> SignalWaiter::create(std::initializer_list<int> signals) {
   sigset_t set;
   ::sigemptyset(&set);

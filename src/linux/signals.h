@@ -14,6 +14,19 @@ namespace omnisandbox::linux_ {
 /// From now on a write to a closed pipe is the error EPIPE instead of the end of this process.
 Expected<void> ignore_broken_pipes();
 
+/// While it lives, no signal comes to the calling thread; a thread that is started meanwhile
+/// inherits that for good. For threads of the library: signals are for the program's own.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept;
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 /// Turns chosen signals of this process into events that one thread waits for. Make it before any
 /// other thread: the signals are blocked in the calling thread, and threads inherit that. (So do
 /// programs that are started without a reset.) A signal that was ignored at the start, as `nohup`

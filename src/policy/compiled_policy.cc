@@ -361,6 +361,24 @@ tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_request(
   return grant;
 }
 
+tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_tunnel(
+    const CanonicalTarget& target, std::string_view asked_as) const {
+  if (auto denial = missing(Capability::net_http, asked_as)) {
+    return tl::unexpected(std::move(*denial));
+  }
+  HttpGrant grant;
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    HostAnswer answer = layer->hosts_.judge_tunnel(target.host, target.port);
+    if (!answer.allowed) {
+      return tl::unexpected(
+          from_layer(host_denial(target, std::move(answer), asked_as), layer, this));
+    }
+    grant.layers.push_back(std::move(answer));
+  }
+  grant.rule = grant.layers.front().rule;
+  return grant;
+}
+
 tl::expected<void, Denial> CompiledPolicy::judge_address(const CanonicalTarget& target,
                                                          const HttpGrant& grant,
                                                          const IpAddress& address,

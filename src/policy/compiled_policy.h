@@ -100,6 +100,9 @@ class CompiledPolicy final : public PathJudge {
   tl::expected<HttpGrant, Denial> judge_request(const CanonicalTarget& target,
                                                 std::string_view method,
                                                 std::string_view asked_as) const;
+  /// May a tunnel to the host and port of `target` be opened (HostRules::judge_tunnel)?
+  tl::expected<HttpGrant, Denial> judge_tunnel(const CanonicalTarget& target,
+                                               std::string_view asked_as) const;
   /// When the socket is opened: may `target` be reached at `address`?
   tl::expected<void, Denial> judge_address(const CanonicalTarget& target, const HttpGrant& grant,
                                            const IpAddress& address,

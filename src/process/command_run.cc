@@ -366,6 +366,7 @@ class Run {
   // --- afterwards ---
 
   Expected<Result> result() {
+    const EgressReport refused = egress_ ? egress_->finish() : EgressReport{};
     egress_.reset();
     if (failure_) {
       return start_failure(*failure_);
@@ -385,6 +386,8 @@ class Run {
     result.stderr_data = stderr_->take();
     result.peak_memory_bytes = std::max(
         cgroup_.peak_memory_bytes(), static_cast<std::uint64_t>(ending_->usage.ru_maxrss) * 1024);
+    result.denials = refused.denials;
+    result.denial_count = refused.denial_count;
     result.run_id = job_.run_id;
     set_status(result);
     result.duration = Clock::now() - start_;

@@ -93,6 +93,7 @@ Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::
     outcome.exit_code = result->exit_code;
     outcome.duration = result->duration;
     outcome.peak_memory_bytes = result->peak_memory_bytes;
+    outcome.denial_count = result->denial_count;
     outcome.reason = result->error ? result->error->message : std::string();
   } else {
     outcome.status = Status::failed;
@@ -120,16 +121,17 @@ class ProcessCommandRunner final : public CommandRunner {
 
   Expected<Result> run(const Policy& policy, const CommandRequest& request,
                        Clock::time_point deadline, std::stop_token stop) override {
-    return process::run_confined(policy, machinery_,
-                                 process::CommandJob{.command = request.command,
-                                                     .args = request.args,
-                                                     .stdin_data = request.stdin_data,
-                                                     .environment = {},
-                                                     .deadline = deadline,
-                                                     .stop = std::move(stop),
-                                                     .on_stdout = {},
-                                                     .on_stderr = {},
-                                                     .run_id = base::random_id()});
+    return process::run_confined(
+        policy, machinery_,
+        process::CommandJob{.command = request.command,
+                            .args = request.args,
+                            .stdin_data = request.stdin_data,
+                            .environment = {},
+                            .deadline = deadline,
+                            .stop = std::move(stop),
+                            .on_stdout = {},
+                            .on_stderr = {},
+                            .run_id = request.run_id.empty() ? base::random_id() : request.run_id});
   }
 
  private:

@@ -11,6 +11,7 @@ namespace {
 
 class ConfinedCommands final : public CommandRunner {
  public:
+  explicit ConfinedCommands(std::shared_ptr<AuditSink> audit) : audit_(std::move(audit)) {}
   Expected<Result> run(const Policy& policy, const CommandRequest& request,
                        std::chrono::steady_clock::time_point deadline,
                        std::stop_token stop) override {
@@ -22,11 +23,12 @@ class ConfinedCommands final : public CommandRunner {
   Expected<std::shared_ptr<CommandRunner>> prepared() {
     const std::lock_guard lock(mutex_);
     if (commands_ == nullptr) {
-      commands_ = TRY(make_process_command_runner());
+      commands_ = TRY(make_process_command_runner({.egress = make_egress_server(audit_)}));
     }
     return commands_;
   }
 
+  std::shared_ptr<AuditSink> audit_;  // may be null
   std::mutex mutex_;
   // Shared with the runs under way.
   std::shared_ptr<CommandRunner> commands_;
@@ -34,6 +36,8 @@ class ConfinedCommands final : public CommandRunner {
 
 }  // namespace
 
-std::shared_ptr<CommandRunner> confined_commands() { return std::make_shared<ConfinedCommands>(); }
+std::shared_ptr<CommandRunner> confined_commands(std::shared_ptr<AuditSink> audit) {
+  return std::make_shared<ConfinedCommands>(std::move(audit));
+}
 
 }  // namespace omnisandbox::runner

@@ -7,7 +7,8 @@
 namespace omnisandbox::runner {
 
 /// What `exec_run` calls: the process sandbox, set up when a command first runs. Where this machine
-/// has none, each run is the error that says why.
-std::shared_ptr<CommandRunner> confined_commands();
+/// has none, each run is the error that says why. `audit` gets what commands ask of the network;
+/// may be null.
+std::shared_ptr<CommandRunner> confined_commands(std::shared_ptr<AuditSink> audit);
 
 }  // namespace omnisandbox::runner

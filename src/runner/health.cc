@@ -33,7 +33,8 @@ Expected<void> without_value(const Expected<T>& probed) {
 
 Expected<void> run_empty_module() {
   constexpr std::string_view module = R"((module (func (export "_start"))))";
-  auto runtime = Runtime::create(Config{});
+  // As the command line runs modules.
+  auto runtime = Runtime::create(Config{}, RuntimeOptions{.isolation = Isolation::worker});
   if (!runtime) {
     return std::move(runtime).error();
   }
@@ -105,9 +106,8 @@ Health inspect(const Runner& runner) {
   };
   const auto process = !namespaces ? namespaces : !mounts ? mounts : seccomp;
   health.sandboxes = {
-      sandbox(
-          runner, SandboxKind::wasm, wasm,
-          fmt::format("{}, in-process; no worker process in this build", wasm_engine_version())),
+      sandbox(runner, SandboxKind::wasm, wasm,
+              fmt::format("{}, in worker processes or in-process", wasm_engine_version())),
       sandbox(runner, SandboxKind::process, process, "namespaces, Landlock, seccomp"),
       sandbox(runner, SandboxKind::docker, without_value(docker), docker.value_or("")),
   };

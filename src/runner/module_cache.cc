@@ -94,7 +94,8 @@ Expected<void> compile_module(const Policy& policy, const std::string& module,
                               const std::string& output) {
   const std::string bytes = TRY(read_regular_file(module, "the module", wasm::max_module_bytes));
   std::string folder = TRY(user_cache_folder());
-  Runtime runtime = TRY(Runtime::create(policy, RuntimeOptions{.module_cache = std::move(folder)}));
+  Runtime runtime = TRY(Runtime::create(
+      policy, RuntimeOptions{.isolation = Isolation::worker, .module_cache = std::move(folder)}));
   const auto compiled = TRY(runtime.precompile(std::as_bytes(std::span(bytes))));
   return replace_file(output, compiled);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "omnisandbox/process_sandbox.h"
 #include "process/command_run.h"
 #include "runner/outcome.h"
 
@@ -10,7 +11,8 @@ namespace omnisandbox::runner {
 
 Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& request,
                                      std::shared_ptr<AuditSink> audit) const {
-  const process::RunMachinery machinery = TRY(process::prepare_machinery({}, nullptr));
+  const auto egress = make_egress_server(audit);
+  const process::RunMachinery machinery = TRY(process::prepare_machinery({}, egress.get()));
   process::CommandJob job{.command = request.target,
                           .args = request.args,
                           .stdin_data = {},

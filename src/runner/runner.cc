@@ -168,13 +168,40 @@ Result Runner::run(const Policy& policy, const RunRequest& request) const {
   return result;
 }
 
+Evaluation Runner::evaluate(const Policy& policy, const SnippetRequest& request) const {
+  const auto start = std::chrono::steady_clock::now();
+  auto outcome = evaluate_snippet(policy, request, audit_);
+  if (outcome) {
+    return *std::move(outcome);
+  }
+  Result result = failed_result(std::move(outcome).error(), {.kind = "wasm", .layers = {}});
+  result.run_id = base::random_id();
+  result.duration = std::chrono::steady_clock::now() - start;
+  static_cast<void>(
+      record(outcome_record(result, "eval", std::string(to_string(request.language))), policy));
+  return {.result = std::move(result)};
+}
+
+ExportCall Runner::call_export(const Policy& policy, const ExportRequest& request) const {
+  const auto start = std::chrono::steady_clock::now();
+  auto outcome = runner::call_export(policy, request, audit_);
+  if (outcome) {
+    return *std::move(outcome);
+  }
+  Result result = failed_result(std::move(outcome).error(), {.kind = "wasm", .layers = {}});
+  result.run_id = base::random_id();
+  result.duration = std::chrono::steady_clock::now() - start;
+  static_cast<void>(record(outcome_record(result, "call-export", request.module_file), policy));
+  return {.result = std::move(result)};
+}
+
 Result Runner::call(const Policy& policy, const CallRequest& request,
                     const std::function<Expected<Result>(HostFunctions&)>& work) const {
   const auto start = std::chrono::steady_clock::now();
   const SandboxDescription sandbox{.kind = "call", .layers = {"app-permissions"}};
   auto functions =
       HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
-                                                        .commands = confined_commands(),
+                                                        .commands = confined_commands(audit_),
                                                         .run_id = base::random_id(),
                                                         .deadline = request.deadline,
                                                         .stop = request.stop});

@@ -13,6 +13,8 @@
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
 #include "runner/backend.h"
+#include "runner/export_call.h"
+#include "runner/snippet.h"
 
 namespace omnisandbox::runner {
 
@@ -38,6 +40,13 @@ class Runner {
   /// Judges and runs. The policy answers first: what it refuses is `denied` even where this build
   /// has no sandbox for it.
   Result run(const Policy& policy, const RunRequest& request) const;
+
+  /// Evaluates a snippet in a fresh interpreter; needs no capability of its own.
+  Evaluation evaluate(const Policy& policy, const SnippetRequest& request) const;
+
+  /// Calls a function that a module exports; needs no capability of its own. Its list is the
+  /// Result's stdout where no function is named.
+  ExportCall call_export(const Policy& policy, const ExportRequest& request) const;
 
   /// `work` makes the call and fills in the Result's output;
   /// what it does not do itself (status of an error, denials, duration, the audit's outcome record)

@@ -9,21 +9,27 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "omnisandbox/module_exports.h"
 #include "omnisandbox/runtime.h"
 #include "runner/confined_commands.h"
 #include "runner/input_file.h"
 #include "runner/module_cache.h"
+#include "wasm/component/component_shape.h"
 #include "wasm/limits.h"
 
 namespace omnisandbox::runner {
+namespace {
+
+std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(1));
+}
+
+}  // namespace
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
-  if (request.isolation == IsolationChoice::worker) {
-    return base::make_error(
-        ErrorKind::unavailable,
-        "this build cannot run modules in a worker process yet; use --isolation in-process");
-  }
   const std::string module =
       TRY(read_regular_file(request.target, "the module", wasm::max_module_bytes));
   RunOptions options{
@@ -31,16 +37,24 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
-  Runtime runtime =
-      TRY(Runtime::create(policy, RuntimeOptions{.audit = std::move(audit),
-                                                 .commands = confined_commands(),
-                                                 .module_cache = usable_cache_folder()}));
+  Runtime runtime = TRY(Runtime::create(
+      policy, RuntimeOptions{.isolation = request.isolation == IsolationChoice::in_process
+                                              ? Isolation::in_process
+                                              : Isolation::worker,
+                             .audit = audit,
+                             .commands = confined_commands(audit),
+                             .module_cache = usable_cache_folder()}));
   // The name becomes the guest's argv[0].
   const std::string name = std::filesystem::path(request.target).filename();
+  if (wasm::component::is_component(std::as_bytes(std::span(module)))) {
+    auto component =
+        TRY(ModuleExports::load(policy, name, std::as_bytes(std::span(module)),
+                                {.audit = audit, .commands = confined_commands(audit)}));
+    options.timeout = time_left(request.deadline);
+    return component.run(std::move(options));
+  }
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      request.deadline - std::chrono::steady_clock::now());
-  options.timeout = std::max(left, std::chrono::milliseconds(1));
+  options.timeout = time_left(request.deadline);
   return runtime.execute(name, std::move(options));
 }
 

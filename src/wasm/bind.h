@@ -3,6 +3,7 @@
 #include <wasm.h>
 #include <wasmtime.h>
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
@@ -29,6 +30,15 @@ constexpr wasm_valkind_t value_kind() {
                     std::is_same_v<T, std::uint64_t> || std::is_same_v<T, std::int64_t>,
                 "host functions take and return i32 and i64 only");
   return sizeof(T) == 4 ? WASM_I32 : WASM_I64;
+}
+
+template <class T>
+constexpr ValueWidth width_of() {
+  if constexpr (std::is_void_v<T>) {
+    return ValueWidth::none;
+  } else {
+    return sizeof(T) == 4 ? ValueWidth::bits_32 : ValueWidth::bits_64;
+  }
 }
 
 template <class T>
@@ -66,6 +76,26 @@ struct Binding {
     return finish_call(call);
   }
 
+  static constexpr std::array<ValueWidth, sizeof...(Args)> widths{width_of<Args>()...};
+
+  static std::uint64_t invoke(GuestCall& call, const std::uint64_t* arguments) noexcept {
+    try {
+      return [&]<std::size_t... index>(std::index_sequence<index...>)->std::uint64_t {
+        if constexpr (std::is_void_v<Return>) {
+          function(call, static_cast<Args>(arguments[index])...);
+          return 0;
+        } else {
+          return static_cast<std::make_unsigned_t<Return>>(
+              function(call, static_cast<Args>(arguments[index])...));
+        }
+      }
+      (std::index_sequence_for<Args...>{});
+    } catch (...) {
+      fail_call(call);
+    }
+    return 0;
+  }
+
   static wasm_functype_t* make_type() {
     wasm_valtype_vec_t parameters;
     wasm_valtype_vec_new_uninitialized(&parameters, sizeof...(Args));
@@ -85,7 +115,12 @@ struct Binding {
 template <auto function, class Return, class... Args>
 constexpr HostFunctionEntry bind_as(std::string_view name, Return (*)(GuestCall&, Args...)) {
   using Bound = Binding<function, Return, Args...>;
-  return HostFunctionEntry{name, &Bound::make_type, &Bound::callback};
+  return HostFunctionEntry{.name = name,
+                           .make_type = &Bound::make_type,
+                           .callback = &Bound::callback,
+                           .invoke = &Bound::invoke,
+                           .parameters = Bound::widths,
+                           .result = width_of<Return>()};
 }
 
 }  // namespace bind_detail

@@ -37,6 +37,8 @@ inline constexpr std::size_t max_module_name_bytes = 255;
 inline constexpr std::uint32_t pool_slots = 1'000;
 inline constexpr std::uint32_t smallest_pool_slots = 8;
 inline constexpr std::uint64_t memory_reservation_bytes = 4096 * mebibyte;
+// A worker process runs one guest, which may have as many memories or tables.
+inline constexpr std::uint32_t worker_pool_slots = 8;
 // Pages of a finished run that are cleared in place rather than given back to the kernel; most
 // guests touch fewer.
 inline constexpr std::uint64_t memory_keep_resident_bytes = 512 * kibibyte;

@@ -1,5 +1,7 @@
 #include "omnisandbox/runtime.h"
 
+#include <unistd.h>
+
 #include <exception>
 #include <functional>
 #include <map>
@@ -18,12 +20,19 @@
 #include "wasm/run/call_stack.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/run/run_input.h"
+#include "wasm/worker/workers.h"
 
 namespace omnisandbox {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using ModulePointer = std::shared_ptr<const wasm::CompiledModule>;
+/// A module for one kind of isolation or the other.
+struct Module {
+  std::shared_ptr<const wasm::CompiledModule> here;
+  std::shared_ptr<const wasm::worker::ModuleCode> for_workers;
+
+  CacheUse cache_use() const { return here ? here->cache_use() : for_workers->cache_use; }
+};
 
 constexpr std::size_t stack_for_guest = wasm::guest_stack_bytes + wasm::host_call_stack_bytes;
 
@@ -73,24 +82,41 @@ SandboxDescription describe(bool metered) {
 class Runtime::Impl {
  public:
   Impl(Policy policy, RuntimeOptions options, std::shared_ptr<wasm::Engine> engine,
+       std::unique_ptr<wasm::worker::Workers> workers,
        std::shared_ptr<const wasm::ModuleCache> cache)
       : policy_(std::move(policy)),
         options_(std::move(options)),
+        process_id_(getpid()),
         engine_(std::move(engine)),
+        workers_(std::move(workers)),
         cache_(std::move(cache)),
         memory_limit_bytes_(
             policy_.compiled().limits().memory_limit(policy::default_module_memory_bytes)),
-        description_(describe(static_cast<bool>(engine_->fuel()))),
+        description_(describe(policy_.compiled().limits().fuel.has_value())),
         concurrent_runs_(policy_.compiled().limits().max_concurrent_runs) {}
+
+  ~Impl() {
+    if (workers_ != nullptr && process_id_ != getpid()) {
+      // A forked child: the worker processes, and the thread that keeps them, are its parent's.
+      static_cast<void>(workers_.release());
+    }
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   const Policy& policy() const noexcept { return policy_; }
 
-  Expected<ModulePointer> compile(std::span<const std::byte> module_bytes,
-                                  Clock::time_point deadline, const std::stop_token& stop) {
+  Expected<Module> compile(std::span<const std::byte> module_bytes, Clock::time_point deadline,
+                           const std::stop_token& stop) {
     TRY(check_process());
-    return guarded(wasm::engine_stack_bytes, [&] {
-      return wasm::compile_until(engine_, module_bytes, memory_limit_bytes_, cache_, deadline,
-                                 stop);
+    return guarded(wasm::engine_stack_bytes, [&]() -> Expected<Module> {
+      if (workers_ != nullptr) {
+        return Module{.here = nullptr,
+                      .for_workers = TRY(workers_->compile(module_bytes, deadline, stop))};
+      }
+      return Module{.here = TRY(wasm::compile_until(engine_, module_bytes, memory_limit_bytes_,
+                                                    cache_, deadline, stop)),
+                    .for_workers = nullptr};
     });
   }
 
@@ -101,17 +127,20 @@ class Runtime::Impl {
                               "a module is compiled for a module cache, whose key it is sealed "
                               "with; set RuntimeOptions::module_cache");
     }
-    return guarded(wasm::compiler_stack_bytes,
-                   [&] { return wasm::CompiledModule::seal(*engine_, module_bytes, *cache_); });
+    return guarded(wasm::compiler_stack_bytes, [&] {
+      return workers_ != nullptr
+                 ? workers_->seal(module_bytes, Clock::now() + policy_.compiled().limits().timeout)
+                 : wasm::CompiledModule::seal(*engine_, module_bytes, *cache_);
+    });
   }
 
-  void keep(std::string name, ModulePointer module) {
+  void keep(std::string name, Module module) {
     const std::unique_lock lock(modules_mutex_);
     // The old module, if there is one, is freed after the lock.
     std::swap(modules_[std::move(name)], module);
   }
 
-  Expected<ModulePointer> find(std::string_view name) const {
+  Expected<Module> find(std::string_view name) const {
     const std::shared_lock lock(modules_mutex_);
     const auto found = modules_.find(name);
     if (found == modules_.end()) {
@@ -123,21 +152,24 @@ class Runtime::Impl {
     return found->second;
   }
 
-  Expected<Result> execute(std::string_view program, const wasm::CompiledModule& module,
-                           RunOptions options, Clock::time_point started) {
+  Expected<Result> execute(std::string_view program, const Module& module, RunOptions options,
+                           Clock::time_point started) {
     TRY(check_process());
-    if (module.entry() == wasm::CompiledModule::Entry::none) {
+    if (module.here && module.here->entry() == wasm::CompiledModule::Entry::none) {
       return base::make_error(
           ErrorKind::invalid_argument,
           "the module \"{}\" exports neither _start nor _initialize, so there is "
           "nothing to run",
           base::printable(program));
     }
-    return guarded(stack_for_guest, [&] {
+    return guarded(stack_for_guest, [&]() -> Expected<Result> {
       auto result = run(program, std::move(options), started,
                         [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
                           return execute_in_slot(module, guest, timeout);
                         });
+      if (result && result->error && result->error->kind == ErrorKind::invalid_argument) {
+        return *result->error;  // a worker found that there is nothing to run
+      }
       if (result) {
         result->module_cache = module.cache_use();
       }
@@ -158,7 +190,7 @@ class Runtime::Impl {
 
  private:
   Expected<void> check_process() const {
-    if (!engine_->belongs_to_this_process()) {
+    if (process_id_ != getpid()) {
       return base::make_error(
           ErrorKind::unavailable,
           "this Runtime was made before a fork, in the parent process; create one "
@@ -171,14 +203,16 @@ class Runtime::Impl {
   template <class Execute>
   Expected<Result> run(std::string_view program, RunOptions options, Clock::time_point started,
                        Execute execute);
-  wasm::Execution execute_in_slot(const wasm::CompiledModule& module, wasm::GuestRun& run,
+  wasm::Execution execute_in_slot(const Module& module, wasm::GuestRun& run,
                                   std::chrono::milliseconds timeout);
   Result make_result(wasm::GuestRun& run, wasm::Execution execution) const;
   void record_outcome(Result& result) const;
 
   const Policy policy_;
   const RuntimeOptions options_;
+  const int process_id_;
   const std::shared_ptr<wasm::Engine> engine_;            // shared with other Runtimes: see Engine
+  std::unique_ptr<wasm::worker::Workers> workers_;        // set where engine_ is null
   const std::shared_ptr<const wasm::ModuleCache> cache_;  // null: none; shared with compiles that
                                                           // outlive their call
   const std::uint64_t memory_limit_bytes_;
@@ -186,7 +220,7 @@ class Runtime::Impl {
   wasm::Slots concurrent_runs_;
   mutable std::shared_mutex modules_mutex_;
   // Shared with the runs under way, which outlive a replacement.
-  std::map<std::string, ModulePointer, std::less<>> modules_;
+  std::map<std::string, Module, std::less<>> modules_;
 };
 
 template <class Execute>
@@ -210,8 +244,7 @@ Expected<Result> Runtime::Impl::run(std::string_view program, RunOptions options
   return result;
 }
 
-wasm::Execution Runtime::Impl::execute_in_slot(const wasm::CompiledModule& module,
-                                               wasm::GuestRun& run,
+wasm::Execution Runtime::Impl::execute_in_slot(const Module& module, wasm::GuestRun& run,
                                                std::chrono::milliseconds timeout) {
   const auto& context = run.context;
   if (auto in_time = context.check_time(); !in_time) {
@@ -222,12 +255,15 @@ wasm::Execution Runtime::Impl::execute_in_slot(const wasm::CompiledModule& modul
   if (!turn) {
     return {.ending = wasm::ending_of(std::move(turn).error())};
   }
-  auto slots = engine_->slots().take(module.pool_slots(), "instance slots of this process",
+  if (workers_ != nullptr) {
+    return workers_->execute(*module.for_workers, run, timeout);
+  }
+  auto slots = engine_->slots().take(module.here->pool_slots(), "instance slots of this process",
                                      context.deadline(), context.stop());
   if (!slots) {
     return {.ending = wasm::ending_of(std::move(slots).error())};
   }
-  return wasm::execute_guest(*engine_, module, run, memory_limit_bytes_, timeout);
+  return wasm::execute_guest(*engine_, *module.here, run, memory_limit_bytes_, timeout);
 }
 
 Result Runtime::Impl::make_result(wasm::GuestRun& run, wasm::Execution execution) const {
@@ -243,7 +279,7 @@ Result Runtime::Impl::make_result(wasm::GuestRun& run, wasm::Execution execution
   result.stderr_data = run.stderr_capture.take();
   result.peak_memory_bytes = execution.peak_memory_bytes;
   result.fuel_consumed = execution.fuel_consumed;
-  result.sandbox = description_;
+  result.sandbox = workers_ ? workers_->description() : description_;
   result.denial_count = run.context.denial_count();
   if (result.denial_count > 0) {
     result.denials = run.context.denials();
@@ -281,14 +317,23 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
     return base::make_error(ErrorKind::unavailable,
                             "the policy says audit_required: true, and no audit sink is set");
   }
-  const wasm::FuelMetering fuel(policy.compiled().limits().fuel.has_value());
-  auto engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
   std::shared_ptr<const wasm::ModuleCache> cache;
   if (!options.module_cache.empty()) {
     cache = TRY(wasm::ModuleCache::open(options.module_cache));
   }
+  std::shared_ptr<wasm::Engine> engine;
+  std::unique_ptr<wasm::worker::Workers> workers;
+  const policy::Limits& limits = policy.compiled().limits();
+  if (options.isolation == Isolation::worker) {
+    workers = TRY(wasm::worker::Workers::create(
+        policy, limits.memory_limit(policy::default_module_memory_bytes), options.worker_program,
+        cache));
+  } else {
+    const wasm::FuelMetering fuel(limits.fuel.has_value());
+    engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
+  }
   return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine),
-                                        std::move(cache)));
+                                        std::move(workers), std::move(cache)));
 }
 
 Expected<void> Runtime::compile(std::string name, std::span<const std::byte> module_bytes) {
@@ -311,8 +356,8 @@ Expected<std::vector<std::byte>> Runtime::precompile(std::span<const std::byte> 
 
 Expected<Result> Runtime::execute(std::string_view name, RunOptions options) {
   const auto started = Clock::now();
-  const ModulePointer module = TRY(impl_->find(name));
-  return impl_->execute(name, *module, std::move(options), started);
+  const Module module = TRY(impl_->find(name));
+  return impl_->execute(name, module, std::move(options), started);
 }
 
 Expected<Result> Runtime::execute(std::string_view name, std::vector<std::string> args,
@@ -327,7 +372,7 @@ Expected<Result> Runtime::run(std::span<const std::byte> module_bytes, RunOption
   const auto deadline = started + wasm::effective_timeout(policy(), options);
   auto module = impl_->compile(module_bytes, deadline, options.stop);
   if (module) {
-    return impl_->execute(unnamed_module, **module, std::move(options), started);
+    return impl_->execute(unnamed_module, *module, std::move(options), started);
   }
   if (module.error().kind == ErrorKind::timeout || module.error().kind == ErrorKind::cancelled) {
     return impl_->give_up(unnamed_module, std::move(options), started, std::move(module).error());

@@ -47,8 +47,14 @@ TEST(Runtime, GivesStdinAndTakesStdout) {
 TEST(Runtime, ReportsWhatConfinedTheRunAndWhatItUsed) {
   const Result result = run_guest(echo_guest);
   EXPECT_EQ(result.sandbox.kind, "wasm");
-  EXPECT_THAT(result.sandbox.layers,
-              ElementsAre("app-permissions", "wasm:in-process", "memory-limit", "deadline"));
+  if (tests_workers()) {
+    EXPECT_THAT(result.sandbox.layers,
+                ::testing::IsSupersetOf(
+                    {"app-permissions", "wasm:worker", "seccomp", "memory-limit", "deadline"}));
+  } else {
+    EXPECT_THAT(result.sandbox.layers,
+                ElementsAre("app-permissions", "wasm:in-process", "memory-limit", "deadline"));
+  }
   EXPECT_EQ(result.peak_memory_bytes, 65536u);
   EXPECT_GT(result.duration.count(), 0);
   EXPECT_FALSE(result.fuel_consumed);

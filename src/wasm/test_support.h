@@ -22,7 +22,25 @@ inline std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
+/// The tests run once in each kind of isolation: the second time with this variable set to
+/// "worker".
+inline bool tests_workers() {
+  const char* isolation = std::getenv("OMNISANDBOX_TEST_ISOLATION");
+  return isolation != nullptr && std::string_view(isolation) == "worker";
+}
+
+inline RuntimeOptions tested_isolation(RuntimeOptions options = {}) {
+  if (tests_workers()) {
+    options.isolation = Isolation::worker;
+#ifdef OMNISANDBOX_WORKER_PROGRAM  // where it is not beside the test's program
+    options.worker_program = OMNISANDBOX_WORKER_PROGRAM;
+#endif
+  }
+  return options;
+}
+
 inline Runtime make_runtime(Config config = {}, RuntimeOptions options = {}) {
+  options = tested_isolation(std::move(options));
   auto runtime = Runtime::create(std::move(config), std::move(options));
   if (!runtime) {
     ADD_FAILURE() << runtime.error().message;

@@ -2,8 +2,10 @@
 
 import base64
 import os
+import pathlib
 import subprocess
 import threading
+import time
 
 import support
 from support import Case
@@ -256,6 +258,30 @@ class ChoosingASandbox(Case):
         path = self.write("module", support.printer(b"ran"))
         self.assertEqual(self.command("run", "--sandbox", "wasm", path).out, b"ran")
         self.assertEqual(self.command("run", path).code, 126)
+
+    def test_in_workers_unless_asked_otherwise(self):
+        module = self.write("a.wat", support.EMPTY)
+        for options in ([], ["--isolation", "worker"]):
+            _, result = self.run_json("run", *options, "--json", module)
+            self.assertLessEqual({"wasm:worker", "seccomp"}, set(result["sandbox"]["layers"]))
+
+    def test_workers_end_with_the_command(self):
+        module = self.write("a.wat", support.ENDLESS_LOOP)
+        process = self.start("run", module)
+        workers = lambda: [pid for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+                           for pid in (task / "children").read_text().split()]
+        deadline = time.monotonic() + support.HANG_SECONDS
+        while not workers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pids = workers()
+        self.assertTrue(pids)
+        process.kill()
+        process.wait()
+        gone = lambda pid: not pathlib.Path(f"/proc/{pid}/exe").is_symlink() or \
+            pathlib.Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] == "Z"
+        while not all(map(gone, pids)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertTrue(all(map(gone, pids)))
 
     def test_in_process(self):
         module = self.write("a.wat", support.EMPTY)

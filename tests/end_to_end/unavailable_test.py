@@ -15,10 +15,6 @@ class Unavailable(Case):
         self.assertIn("no docker sandbox",
                       self.assert_unavailable("run", "--policy", policy, "--image", "alpine", "--json", "true"))
 
-    def test_worker_isolation(self):
-        module = self.write("a.wat", support.EMPTY)
-        self.assertIn("in-process", self.assert_unavailable("run", "--isolation", "worker", "--json", module))
-
 
 if __name__ == "__main__":
     support.main()

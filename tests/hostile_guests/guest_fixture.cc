@@ -97,6 +97,16 @@ void HostileGuest::SetUp() {
 
 void HostileGuest::TearDown() { fs::remove_all(folder_); }
 
+RuntimeOptions tested_isolation() {
+  RuntimeOptions options;
+  const char* isolation = std::getenv("OMNISANDBOX_TEST_ISOLATION");
+  if (isolation != nullptr && std::string_view(isolation) == "worker") {
+    options.isolation = Isolation::worker;
+    options.worker_program = OMNISANDBOX_WORKER_PROGRAM;
+  }
+  return options;
+}
+
 Config HostileGuest::files_config() const {
   Config config;
   config.capabilities = {Capability::fs_read, Capability::fs_write};
@@ -106,7 +116,7 @@ Config HostileGuest::files_config() const {
 }
 
 Runtime HostileGuest::runtime_for(Config config) {
-  auto runtime = Runtime::create(std::move(config));
+  auto runtime = Runtime::create(std::move(config), tested_isolation());
   if (!runtime) {
     throw std::runtime_error(runtime.error().message);  // gtest reports it as the test's failure
   }

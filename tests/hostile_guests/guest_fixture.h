@@ -30,6 +30,10 @@ Result run_guest(Runtime& runtime, std::string_view name, std::vector<std::strin
 /// For a message when an assertion fails.
 std::string describe(const Result& result);
 
+/// The tests run once in each kind of isolation: the second time with OMNISANDBOX_TEST_ISOLATION
+/// set to "worker".
+RuntimeOptions tested_isolation();
+
 /// A folder of its own for each test:
 ///   allowed/   note.txt sub/ link_out→../outside link_file→../outside/secret.txt
 ///   dangling→../outside/new.txt hard allowed-evil/secret.txt   read_only/data.txt

@@ -60,7 +60,7 @@ TEST_F(HostileNeighbours, NoAnswerComesFromAnotherThreadsPolicy) {
       Config config;
       config.capabilities = {Capability::fs_read};
       config.allowed_paths = {(folder_ / ("own" + std::to_string(i))).string()};
-      auto runtime = Runtime::create(config);
+      auto runtime = Runtime::create(config, tested_isolation());
       if (!runtime || !runtime->compile("cat", bytes_of(module))) {
         ++wrong;
         return;
@@ -111,10 +111,10 @@ TEST_F(HostileNeighbours, NoSpellingReachesTheHostsLoopback) {
   config.capabilities = {Capability::net_http};
   config.allowed_hosts = {"*", "http://*:1-65535"};
   config.timeout = std::chrono::seconds(60);
-  auto runtime = Runtime::create(config);
+  auto runtime = Runtime::create(config, tested_isolation());
   if (!runtime) {  // where a wildcard with a port range is no rule
     config.allowed_hosts = {"*"};
-    runtime = Runtime::create(config);
+    runtime = Runtime::create(config, tested_isolation());
   }
   ASSERT_TRUE(runtime) << runtime.error().message;
   const Result result = run_guest(*runtime, "reach_loopback", {std::to_string(listener.port())});

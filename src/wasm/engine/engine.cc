@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/engine/engine_config.h"
 #include "wasm/engine/wasmtime_extensions.h"
 #include "wasm/limits.h"
 
@@ -21,38 +22,6 @@ namespace {
 // To be raised with every change of what modules may use, or of what is checked when one is
 // compiled.
 constexpr int settings_revision = 1;
-
-// What untrusted modules may use: the finished features that compilers emit. Left out are those
-// that need memory outside the limit (garbage collection), threads, 64-bit memories, and what is
-// still being designed.
-ConfigOwner make_config(FuelMetering fuel) {
-  ConfigOwner owner(wasm_config_new());
-  wasm_config_t* config = owner.get();
-  wasmtime_config_epoch_interruption_set(config, true);
-  wasmtime_config_consume_fuel_set(config, static_cast<bool>(fuel));
-  wasmtime_config_max_wasm_stack_set(config, guest_stack_bytes);
-  wasmtime_config_memory_init_cow_set(config, true);
-  wasmtime_config_memory_reservation_set(config, memory_reservation_bytes);
-  wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
-  // One compile, one core: a hostile module must not take all of them, and the process gets no
-  // hidden pool of threads.
-  wasmtime_config_parallel_compilation_set(config, false);
-  wasmtime_config_wasm_multi_memory_set(config, true);
-  wasmtime_config_wasm_simd_set(config, true);
-  wasmtime_config_wasm_relaxed_simd_set(config, true);
-  wasmtime_config_wasm_tail_call_set(config, true);
-  wasmtime_config_wasm_threads_set(config, false);
-  wasmtime_config_shared_memory_set(config, false);
-  wasmtime_config_wasm_memory64_set(config, false);
-  wasmtime_config_wasm_exceptions_set(config, false);
-  wasmtime_config_wasm_gc_set(config, false);
-  wasmtime_config_wasm_function_references_set(config, false);
-  wasmtime_config_gc_support_set(config, false);
-  wasmtime_config_wasm_wide_arithmetic_set(config, false);
-  wasmtime_config_wasm_custom_page_sizes_set(config, false);
-  wasmtime_config_wasm_stack_switching_set(config, false);
-  return owner;
-}
 
 omnisandbox_pool_settings pool_of(std::uint32_t slots) {
   return {.total_instances = slots,
@@ -73,7 +42,7 @@ Expected<void> define(wasmtime_linker_t* linker, const HostModule& module) {
     const FunctionTypeOwner type(function.make_type());
     const ErrorOwner error(wasmtime_linker_define_func_unchecked(
         linker, module.name.data(), module.name.size(), function.name.data(), function.name.size(),
-        type.get(), function.callback, nullptr, nullptr));
+        type.get(), function.callback, function.data, nullptr));
     if (error != nullptr) {
       ByteVector message;
       wasmtime_error_message(error.get(), message.out());
@@ -100,29 +69,31 @@ Engine::Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::u
       compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
       deadlines_(engine_.get()) {}
 
-std::string Engine::fingerprint() const {
+std::string engine_fingerprint(FuelMetering fuel) {
   // The engine itself compares the processor's features and its own settings when it loads code;
   // this keeps apart what it would refuse, and what only OmniSandbox tells apart.
   return fmt::format("wasmtime {}; OmniSandbox settings {}; fuel {}", WASMTIME_VERSION,
-                     settings_revision, static_cast<bool>(fuel_) ? "metered" : "not metered");
+                     settings_revision, static_cast<bool>(fuel) ? "metered" : "not metered");
 }
 
 bool Engine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 
-Expected<std::shared_ptr<Engine>> Engine::create(FuelMetering fuel) {
-  const ConfigOwner config = make_config(fuel);
+Expected<std::shared_ptr<Engine>> Engine::create(const EngineSettings& settings) {
+  const ConfigOwner config = make_engine_config(settings.fuel);
   std::array<char, 512> message{};
-  for (std::uint32_t slots = pool_slots; slots >= smallest_pool_slots; slots /= 4) {
+  const std::uint32_t smallest = std::min(smallest_pool_slots, settings.slots);
+  for (std::uint32_t slots = settings.slots; slots >= smallest && slots > 0; slots /= 4) {
     const omnisandbox_pool_settings pool = pool_of(slots);
     EngineOwner engine(omnisandbox_engine_new(config.get(), &pool, message.data(), message.size()));
     if (engine == nullptr) {
       continue;
     }
     LinkerOwner linker(wasmtime_linker_new(engine.get()));
-    for (const HostModule* module : offered_modules()) {
+    for (const HostModule* module : settings.modules) {
       TRY(define(linker.get(), *module));
     }
-    return std::shared_ptr<Engine>(new Engine(fuel, std::move(engine), std::move(linker), slots));
+    return std::shared_ptr<Engine>(
+        new Engine(settings.fuel, std::move(engine), std::move(linker), slots));
   }
   return base::make_error(ErrorKind::unavailable,
                           "the WebAssembly engine cannot reserve its address space ({} GiB at "
@@ -142,7 +113,7 @@ Expected<std::shared_ptr<Engine>> Engine::shared(FuelMetering fuel) {
   if (auto engine = known.lock()) {
     return engine;
   }
-  auto engine = TRY(create(fuel));
+  auto engine = TRY(create({.fuel = fuel, .slots = pool_slots, .modules = offered_modules()}));
   known = engine;
   return engine;
 }

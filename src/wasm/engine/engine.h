@@ -17,6 +17,15 @@ namespace omnisandbox::wasm {
 
 using FuelMetering = base::StrongBool<struct FuelMeteringTag>;
 
+/// What code compiled by an engine depends on: versions and settings, for the module cache.
+std::string engine_fingerprint(FuelMetering fuel);
+
+struct EngineSettings {
+  FuelMetering fuel = FuelMetering::no;
+  std::uint32_t slots = 0;                       ///< instances at once
+  std::span<const HostModule* const> modules{};  ///< what guests may import
+};
+
 /// wasmtime's engine with what belongs to it once: the pool of instance slots, the linker with the
 /// host functions, and the watch over deadlines. All Runtimes of a process with the same settings
 /// share one, because each engine reserves terabytes of address space; memory limits differ from
@@ -29,6 +38,8 @@ class Engine {
   /// The engine with these settings, made when there is none yet. It lives as long as someone holds
   /// it. Errors: `unavailable`.
   static Expected<std::shared_ptr<Engine>> shared(FuelMetering fuel);
+  /// One of the caller's own, for a process that has no other.
+  static Expected<std::shared_ptr<Engine>> create(const EngineSettings& settings);
 
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -42,15 +53,13 @@ class Engine {
   /// Places for modules that are being compiled.
   Slots& compile_slots() noexcept { return compile_slots_; }
   DeadlineWatch& deadlines() noexcept { return deadlines_; }
-  /// What code compiled by this engine depends on: versions and settings, for the module cache.
-  std::string fingerprint() const;
+  std::string fingerprint() const { return engine_fingerprint(fuel_); }
   /// A forked child has neither the watch's thread nor its locks, so it must not run guests with
   /// this engine.
   bool belongs_to_this_process() const noexcept;
 
  private:
   Engine(FuelMetering fuel, EngineOwner engine, LinkerOwner linker, std::uint32_t slots);
-  static Expected<std::shared_ptr<Engine>> create(FuelMetering fuel);
 
   const FuelMetering fuel_;
   const int process_id_;

@@ -305,4 +305,27 @@ Expected<std::vector<std::byte>> CompiledModule::seal(Engine& engine,
                      .code = std::as_bytes(code.bytes())});
 }
 
+Expected<CompiledModule::Serialized> CompiledModule::compile_for_others(
+    Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes) {
+  ByteVector from_text;
+  const Binary binary = TRY(take_binary(bytes, from_text));
+  TRY(check_module_shape(binary.shape, memory_limit_bytes));
+  const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
+  TRY(link(engine, module.get(), binary.shape, CacheUse::none));
+  ByteVector code;
+  TRY(serialize(module.get(), code));
+  const auto serialized = std::as_bytes(code.bytes());
+  return Serialized{.code = {serialized.begin(), serialized.end()}, .shape = binary.shape};
+}
+
+Expected<std::shared_ptr<const CompiledModule>> CompiledModule::load(
+    Engine& engine, std::span<const std::byte> code, const ModuleShape& shape) {
+  const ModuleOwner module = load_code(engine, code);
+  if (module == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module's compiled code does not fit this engine or processor");
+  }
+  return link(engine, module.get(), shape, CacheUse::none);
+}
+
 }  // namespace omnisandbox::wasm

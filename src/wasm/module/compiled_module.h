@@ -39,6 +39,19 @@ class CompiledModule {
   static Expected<std::vector<std::byte>> seal(Engine& engine, std::span<const std::byte> bytes,
                                                const ModuleCache& cache);
 
+  /// A module's code as another process may load it, with the shape that goes with it.
+  struct Serialized {
+    std::vector<std::byte> code;
+    ModuleShape shape;
+  };
+  /// Compiles and checks as `compile` does.
+  static Expected<Serialized> compile_for_others(Engine& engine, std::span<const std::byte> bytes,
+                                                 std::uint64_t memory_limit_bytes);
+  /// `code` must come from `compile_for_others`, unchanged: the engine runs it as it is.
+  static Expected<std::shared_ptr<const CompiledModule>> load(Engine& engine,
+                                                              std::span<const std::byte> code,
+                                                              const ModuleShape& shape);
+
   const wasmtime_instance_pre_t* instance_pre() const noexcept { return instance_pre_.get(); }
   Entry entry() const noexcept { return entry_; }
   /// Whether it came out of a cache.

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
-#include <optional>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
 #include "wasm/limits.h"
+#include "wasm/module/binary_reader.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -25,58 +24,13 @@ constexpr std::uint64_t has_maximum = 1;
 constexpr std::uint64_t is_shared = 2;
 constexpr std::uint64_t is_64_bit = 4;
 
-/// Reads forward, and never past the end.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-
-  bool at_end() const { return position_ == bytes_.size(); }
-  std::size_t position() const { return position_; }
-
-  std::optional<std::uint8_t> byte() {
-    if (at_end()) {
-      return std::nullopt;
-    }
-    return static_cast<std::uint8_t>(bytes_[position_++]);
-  }
-
-  /// An unsigned LEB128 number.
-  std::optional<std::uint64_t> number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const auto next = byte();
-      if (!next) {
-        return std::nullopt;
-      }
-      value |= std::uint64_t{*next & 0x7Fu} << shift;
-      if ((*next & 0x80u) == 0) {
-        return value;
-      }
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Reader> part(std::uint64_t length) {
-    if (length > bytes_.size() - position_) {
-      return std::nullopt;
-    }
-    const Reader result(bytes_.subspan(position_, static_cast<std::size_t>(length)));
-    position_ += static_cast<std::size_t>(length);
-    return result;
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-  std::size_t position_ = 0;
-};
-
 Error cut_off(std::size_t position) {
   return base::make_error(ErrorKind::invalid_argument,
                           "the module is cut off or damaged near byte {}: rebuild or copy it again",
                           position);
 }
 
-Expected<void> check_header(Reader& reader) {
+Expected<void> check_header(BinaryReader& reader) {
   constexpr std::array<std::uint8_t, 4> magic = {0x00, 'a', 's', 'm'};
   for (const std::uint8_t expected : magic) {
     if (reader.byte() != expected) {
@@ -107,7 +61,7 @@ Expected<void> check_header(Reader& reader) {
                           version);
 }
 
-Expected<void> read_memories(Reader section, std::size_t base, ModuleShape& shape) {
+Expected<void> read_memories(BinaryReader section, std::size_t base, ModuleShape& shape) {
   const auto count = section.number();
   if (!count) {
     return cut_off(base + section.position());
@@ -137,7 +91,7 @@ Expected<void> read_memories(Reader section, std::size_t base, ModuleShape& shap
   return {};
 }
 
-Expected<void> read_functions(Reader section, std::size_t base, ModuleShape& shape) {
+Expected<void> read_functions(BinaryReader section, std::size_t base, ModuleShape& shape) {
   const auto count = section.number();
   if (!count) {
     return cut_off(base + section.position());
@@ -165,7 +119,7 @@ Expected<void> check_module_size(std::size_t size_bytes) {
 }
 
 Expected<ModuleShape> read_module_shape(std::span<const std::byte> binary) {
-  Reader reader(binary);
+  BinaryReader reader(binary);
   TRY(check_header(reader));
   ModuleShape shape;
   while (!reader.at_end()) {

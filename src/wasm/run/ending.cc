@@ -1,5 +1,6 @@
 #include "wasm/run/ending.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -61,13 +62,42 @@ std::string rendered(const CallFailure& failure) {
   return std::string(message.text());
 }
 
+// Calls into components report a trap as an error, which has no code: its last line is the cause,
+// and nothing in it is the guest's.
+std::string_view cause_of(std::string_view text) {
+  while (text.ends_with('\n')) {
+    text.remove_suffix(1);
+  }
+  text.remove_prefix(text.rfind('\n') + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  return text;
+}
+
+bool is_trap(const CallFailure& failure, std::string_view text) {
+  return failure.trap != nullptr || cause_of(text).find("wasm trap: ") != std::string_view::npos;
+}
+
+bool is_out_of_fuel(const CallFailure& failure, std::string_view text) {
+  wasmtime_trap_code_t code{};
+  if (failure.trap != nullptr && wasmtime_trap_code(failure.trap.get(), &code)) {
+    return code == trap_out_of_fuel;
+  }
+  return cause_of(text).ends_with("wasm trap: all fuel consumed by WebAssembly");
+}
+
 std::string reason_of(const CallFailure& failure, std::string_view text) {
   wasmtime_trap_code_t code{};
   if (failure.trap != nullptr && wasmtime_trap_code(failure.trap.get(), &code)) {
     return std::string(text_of(code));
   }
+  // After the backtrace, whose frames are numbered too.
+  constexpr std::string_view heading = "Caused by:\n";
+  const std::size_t causes = text.rfind(heading);
+  if (causes != std::string_view::npos) {
+    text.remove_prefix(causes + heading.size());
+  }
   const std::size_t cause = text.rfind("    0: ");
-  return base::printable(cause == std::string_view::npos ? text : text.substr(cause + 7));
+  return base::printable(cause == std::string_view::npos ? cause_of(text) : text.substr(cause + 7));
 }
 
 Ending out_of_memory(const omnisandbox_store_usage& usage, int exit_code,
@@ -135,21 +165,19 @@ Ending ending_of(const GuestRun& run, const CallFailure& failure,
   if (run.ended_by != GuestCall::End::none) {
     return ended_by_host(run, failure, timeout);
   }
-  wasmtime_trap_code_t code{};
-  const bool has_code = failure.trap != nullptr && wasmtime_trap_code(failure.trap.get(), &code);
-  if (has_code && code == trap_out_of_fuel) {
+  const std::string text = rendered(failure);
+  if (is_out_of_fuel(failure, text)) {
     return {
         .status = Status::fuel_exhausted,
         .exit_code = timeout_exit_code,
         .error = base::make_error(ErrorKind::fuel, "the guest used up its fuel of {} (fuel_limit)",
                                   run.context.limits().fuel.value_or(0))};
   }
-  const std::string text = rendered(failure);
   const std::string message = reason_of(failure, text) + backtrace_of(failure, text);
   if (usage.memory_refused) {
     return out_of_memory(usage, memory_exit_code, "trapped: " + message);
   }
-  if (failure.trap != nullptr) {
+  if (is_trap(failure, text)) {
     return trapped("the guest trapped: " + message);
   }
   return {.status = Status::failed,

@@ -29,26 +29,38 @@ wasmtime_error_t* on_epoch(wasmtime_context_t*, void* data, std::uint64_t* delta
   return wasmtime_error_new("ended by the host");
 }
 
-CallFailure run_entry(wasmtime_context_t* context, const CompiledModule& module) {
+CallFailure call_plain(wasmtime_context_t* context, const wasmtime_instance_t& instance,
+                       std::string_view name) {
+  CallFailure failure;
+  wasmtime_extern_t entry;
+  if (!wasmtime_instance_export_get(context, &instance, name.data(), name.size(), &entry)) {
+    failure.error.reset(wasmtime_error_new("the entry function is missing"));
+    return failure;
+  }
+  wasm_trap_t* trap = nullptr;
+  failure.error.reset(wasmtime_func_call(context, &entry.of.func, nullptr, 0, nullptr, 0, &trap));
+  failure.trap.reset(trap);
+  return failure;
+}
+
+CallFailure run_entry(wasmtime_context_t* context, const CompiledModule& module,
+                      const GuestAction& action) {
+  using Entry = CompiledModule::Entry;
   CallFailure failure;
   wasmtime_instance_t instance;
   wasm_trap_t* trap = nullptr;
   failure.error.reset(
       wasmtime_instance_pre_instantiate(module.instance_pre(), context, &instance, &trap));
   failure.trap.reset(trap);
-  if (failure || module.entry() == CompiledModule::Entry::none ||
-      module.entry() == CompiledModule::Entry::start_section_only) {
-    return failure;
+  if (!failure && module.entry() == Entry::reactor) {
+    failure = call_plain(context, instance, "_initialize");
   }
-  const std::string_view name =
-      module.entry() == CompiledModule::Entry::command ? "_start" : "_initialize";
-  wasmtime_extern_t entry;
-  if (!wasmtime_instance_export_get(context, &instance, name.data(), name.size(), &entry)) {
-    failure.error.reset(wasmtime_error_new("the entry function is missing"));
-    return failure;
+  if (!failure && action) {
+    return action(context, instance);
   }
-  failure.error.reset(wasmtime_func_call(context, &entry.of.func, nullptr, 0, nullptr, 0, &trap));
-  failure.trap.reset(trap);
+  if (!failure && module.entry() == Entry::command) {
+    failure = call_plain(context, instance, "_start");
+  }
   return failure;
 }
 
@@ -60,7 +72,8 @@ void set_fuel(wasmtime_context_t* context, std::uint64_t fuel) {
 }  // namespace
 
 Execution execute_guest(Engine& engine, const CompiledModule& module, GuestRun& run,
-                        std::uint64_t memory_limit_bytes, std::chrono::milliseconds timeout) {
+                        std::uint64_t memory_limit_bytes, std::chrono::milliseconds timeout,
+                        const GuestAction& action) {
   omnisandbox_store_usage usage{};
   usage.memory_limit_bytes = memory_limit_bytes;
   usage.table_elements_limit = max_table_elements;
@@ -79,7 +92,7 @@ Execution execute_guest(Engine& engine, const CompiledModule& module, GuestRun& 
   {
     const DeadlineWatch::Entry watched(engine.deadlines(), run.context.deadline(),
                                        run.context.stop());
-    const CallFailure failure = run_entry(context, module);
+    const CallFailure failure = run_entry(context, module, action);
     execution.ending = ending_of(run, failure, usage, timeout);
   }
   execution.peak_memory_bytes = usage.memory_bytes;

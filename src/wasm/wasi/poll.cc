@@ -12,6 +12,7 @@
 #include "wasm/wasi/errors.h"
 #include "wasm/wasi/fd_table.h"
 #include "wasm/wasi/preview1.h"
+#include "wasm/wasi/sleep.h"
 
 namespace omnisandbox::wasm::wasi {
 namespace {
@@ -133,15 +134,14 @@ tl::expected<Poll, Errno> take_subscriptions(GuestCall& call, Pointer subscripti
   return poll;
 }
 
-// Sleeps until `until`, the run's deadline or a stop, whichever comes first.
+}  // namespace
+
 void sleep_until(const host_functions::RunContext& context, steady_clock::time_point until) {
   std::mutex mutex;
   std::condition_variable_any woken;
   std::unique_lock lock(mutex);
   woken.wait_until(lock, context.stop(), std::min(until, context.deadline()), [] { return false; });
 }
-
-}  // namespace
 
 Errno poll_oneoff(GuestCall& call, Pointer subscriptions, Pointer events, Size subscription_count,
                   Pointer event_count) {

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/expected.h"
+#include "omnisandbox/policy.h"
+#include "omnisandbox/result.h"
+#include "omnisandbox/runtime.h"
+
+namespace omnisandbox {
+
+/// What a call of an exported function came to.
+struct ExportCall {
+  Result result;
+  /// What the function returned, as JSON; unset where it returns nothing or did not return. A core
+  /// function with several results gives a list.
+  std::optional<std::string> value_json{};
+};
+
+/// The exported functions of a core module or of a component, under one policy, called with JSON.
+///
+/// WIT and JSON: numbers, `true`, strings (a `char` is a string of one) as they are; `list` and
+/// `tuple` as lists; `record` as an object, where an absent field is a `none`; `enum` as its name;
+/// `variant` as its case's name, or as an object with that one key where the case has a payload;
+/// `flags` as a list of names; `option` as null or the value (within another option: as a list with
+/// it); `result` as {"ok": …} or {"error": …}. Floats that JSON lacks are "nan", "inf" and "-inf".
+/// Handles of resources, futures and streams cannot be passed.
+class ModuleExports {
+ public:
+  /// Compiles `bytes` (a module in binary or text form, or a component in binary form); `name` is
+  /// the guest's argv[0]. Compiling is not bound by the deadline. Errors as Runtime::compile.
+  static Expected<ModuleExports> load(Policy policy, std::string name,
+                                      std::span<const std::byte> bytes,
+                                      RuntimeOptions options = {});
+  ModuleExports(ModuleExports&&) noexcept;
+  ModuleExports& operator=(ModuleExports&&) noexcept;
+  ~ModuleExports();  // calls must have ended
+
+  /// One line for each function: its name as `call` takes it, and its type as WIT.
+  std::vector<std::string> list() const;
+
+  /// Calls `function` ("name", or "interface#name" of a component) in a fresh instance. Errors:
+  /// `not_found`, and `invalid_argument` where the arguments do not fit its type; how the guest
+  /// ended is in the Result.
+  Expected<ExportCall> call(std::string_view function, std::span<const std::string> arguments_json,
+                            RunOptions options = {});
+
+  /// Runs a component that is a command (it exports wasi:cli/run). Error: `invalid_argument` for
+  /// any other.
+  Expected<Result> run(RunOptions options = {});
+
+  class Impl;
+
+ private:
+  explicit ModuleExports(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace omnisandbox

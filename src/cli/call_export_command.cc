@@ -1,0 +1,25 @@
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+namespace omnisandbox::cli {
+
+int call_export_command(const Options& options) {
+  Session session(options, Activity::run, "call-export", "wasm");
+  return session.run([&](const Session::Tools& tools) {
+    runner::ExportRequest request{
+        .module_file = options.operands.front(), .deadline = tools.deadline, .stop = tools.stop};
+    if (options.operands.size() > 1) {
+      request.function = options.operands[1];
+      request.arguments_json.assign(options.operands.begin() + 2, options.operands.end());
+    }
+    tools.session.enter_stage("compiling or running the module");
+    ExportCall called = tools.runner.call_export(tools.policy, request);
+    Ending ending{.result = std::move(called.result), .value = std::move(called.value_json)};
+    ending.exit_code = exit_code_of(ending.result, Activity::run);
+    return ending;
+  });
+}
+
+}  // namespace omnisandbox::cli

@@ -1,0 +1,149 @@
+#include "wasm/component/compiled_component.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "wasm/component/host/interfaces.h"
+#include "wasm/component/limits.h"
+#include "wasm/component/wasi/interfaces.h"
+
+namespace omnisandbox::wasm::component {
+namespace {
+
+std::string message_of(const wasmtime_error_t& error) {
+  ByteVector message;
+  wasmtime_error_message(&error, message.out());
+  return base::printable(message.text(), 1024);
+}
+
+// "wasi:io/poll" of "wasi:io/poll@0.2.12".
+std::string_view without_version(std::string_view name) { return name.substr(0, name.find('@')); }
+
+bool is_offered(std::string_view import) {
+  for (const auto interfaces :
+       {wasi02::cli_interfaces(), wasi02::clock_interfaces(), wasi02::io_interfaces(),
+        wasi02::filesystem_interfaces(), wasi02::socket_interfaces(), host::interfaces()}) {
+    if (std::ranges::any_of(interfaces, [&](const Interface& interface) {
+          return without_version(interface.name) == without_version(import);
+        })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+class Item {
+ public:
+  ~Item() {
+    if (filled_) {
+      wasmtime_component_item_delete(&item_);
+    }
+  }
+  Item() = default;
+  Item(const Item&) = delete;
+  Item& operator=(const Item&) = delete;
+  wasmtime_component_item_t* out() { return &item_; }
+  void set_filled() { filled_ = true; }
+
+ private:
+  wasmtime_component_item_t item_{};
+  bool filled_ = false;
+};
+
+Expected<void> check_imports(const wasm_engine_t* engine, const wasmtime_component_t* component) {
+  const ComponentTypeOwner type(wasmtime_component_type(component));
+  std::string missing;
+  std::size_t count = 0;
+  const std::size_t imports = wasmtime_component_type_import_count(type.get(), engine);
+  for (std::size_t index = 0; index < imports; ++index) {
+    const char* name_data = nullptr;
+    std::size_t name_size = 0;
+    Item item;
+    if (!wasmtime_component_type_import_nth(type.get(), engine, index, &name_data, &name_size,
+                                            item.out())) {
+      continue;
+    }
+    item.set_filled();
+    const std::string_view name(name_data, name_size);
+    if (name.starts_with("wasi:http/")) {
+      return base::make_error(ErrorKind::invalid_argument,
+                              "the component imports {}, which no policy could judge; use "
+                              "omnisandbox:host/http@1.0.0 instead (guests/wit/host.wit)",
+                              base::printable(name));
+    }
+    if (!is_offered(name) && ++count <= max_reported_imports) {
+      missing += (missing.empty() ? "" : ", ") + base::printable(name, max_frame_name_bytes);
+    }
+  }
+  if (count == 0) {
+    return {};
+  }
+  return base::make_error(ErrorKind::invalid_argument,
+                          "the component imports what is not offered: {}; it may import WASI 0.2 "
+                          "and omnisandbox:host@1.0.0 (guests/wit/host.wit)",
+                          missing);
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile(
+    const ComponentEngine& engine, std::span<const std::byte> bytes,
+    std::uint64_t memory_limit_bytes) {
+  const ComponentShape shape = TRY(read_component_shape(bytes, memory_limit_bytes));
+  wasmtime_component_t* raw = nullptr;
+  const ErrorOwner error(wasmtime_component_new(
+      engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the component is not valid: {}",
+                            message_of(*error));
+  }
+  ComponentOwner component(raw);
+  TRY(check_imports(engine.get(), component.get()));
+  return std::shared_ptr<const CompiledComponent>(
+      new CompiledComponent(std::move(component), shape));
+}
+
+Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
+    const ComponentEngine& engine, const std::string& path, const ComponentShape& shape) {
+  wasmtime_component_t* raw = nullptr;
+  const ErrorOwner error(wasmtime_component_deserialize_file(engine.get(), path.c_str(), &raw));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the compiled component {} is no use: {}",
+                            base::printable(path), message_of(*error));
+  }
+  return std::shared_ptr<const CompiledComponent>(
+      new CompiledComponent(ComponentOwner(raw), shape));
+}
+
+Expected<std::string> CompiledComponent::serialize() const {
+  ByteVector bytes;
+  const ErrorOwner error(wasmtime_component_serialize(component_.get(), bytes.out()));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::internal, "the component cannot be written: {}",
+                            message_of(*error));
+  }
+  return std::string(bytes.bytes().data(), bytes.bytes().size());
+}
+
+std::uint32_t CompiledComponent::pool_slots() const noexcept {
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, shape_.memory_count));
+}
+
+ExportIndexOwner CompiledComponent::find_export(std::string_view interface,
+                                                std::string_view name) const {
+  ExportIndexOwner in;
+  if (!interface.empty()) {
+    in.reset(wasmtime_component_get_export_index(component_.get(), nullptr, interface.data(),
+                                                 interface.size()));
+    if (in == nullptr) {
+      return nullptr;
+    }
+  }
+  return ExportIndexOwner(
+      wasmtime_component_get_export_index(component_.get(), in.get(), name.data(), name.size()));
+}
+
+}  // namespace omnisandbox::wasm::component

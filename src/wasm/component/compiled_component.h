@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "omnisandbox/expected.h"
+#include "wasm/component/component_engine.h"
+#include "wasm/component/component_shape.h"
+#include "wasm/component/owners.h"
+
+namespace omnisandbox::wasm::component {
+
+/// A component that is compiled, and whose imports the host offers. Immutable, and shared by the
+/// runs that use it. It must not outlive its engine.
+class CompiledComponent {
+ public:
+  /// Errors as for Runtime::compile.
+  static Expected<std::shared_ptr<const CompiledComponent>> compile(
+      const ComponentEngine& engine, std::span<const std::byte> bytes,
+      std::uint64_t memory_limit_bytes);
+
+  /// Code that `serialize` wrote to a file. The engine trusts it, so the caller must know that
+  /// nobody else could write there. Errors: `not_found`, `invalid_argument` (made by another
+  /// version or with other settings).
+  static Expected<std::shared_ptr<const CompiledComponent>> load(const ComponentEngine& engine,
+                                                                 const std::string& path,
+                                                                 const ComponentShape& shape);
+  Expected<std::string> serialize() const;
+
+  const wasmtime_component_t* get() const noexcept { return component_.get(); }
+  const ComponentShape& shape() const noexcept { return shape_; }
+  /// Places that an instance takes in the engine's pool.
+  std::uint32_t pool_slots() const noexcept;
+  /// An exported function, in an exported interface where `interface` is not empty. Null where
+  /// there is none.
+  ExportIndexOwner find_export(std::string_view interface, std::string_view name) const;
+
+ private:
+  CompiledComponent(ComponentOwner component, const ComponentShape& shape)
+      : component_(std::move(component)), shape_(shape) {}
+
+  ComponentOwner component_;
+  ComponentShape shape_;
+};
+
+}  // namespace omnisandbox::wasm::component

@@ -1,0 +1,119 @@
+#include "wasm/component/component_engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "wasm/component/host/interfaces.h"
+#include "wasm/component/limits.h"
+#include "wasm/component/wasi/interfaces.h"
+#include "wasm/engine/engine_config.h"
+#include "wasm/engine/wasmtime_extensions.h"
+
+namespace omnisandbox::wasm::component {
+namespace {
+
+using PoolOwner = std::unique_ptr<wasmtime_pooling_allocation_config_t,
+                                  Destroy<&wasmtime_pooling_allocation_config_delete>>;
+
+void set_pool(wasm_config_t* config, std::uint32_t memories) {
+  const PoolOwner owner(wasmtime_pooling_allocation_config_new());
+  wasmtime_pooling_allocation_config_t* pool = owner.get();
+  wasmtime_pooling_allocation_config_total_component_instances_set(pool, memories);
+  wasmtime_pooling_allocation_config_total_core_instances_set(
+      pool, memories * max_core_instances_per_component);
+  wasmtime_pooling_allocation_config_total_memories_set(pool, memories);
+  wasmtime_pooling_allocation_config_total_tables_set(pool, memories * max_tables_per_component);
+  wasmtime_pooling_allocation_config_total_stacks_set(pool, 0);
+  wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, 0);
+  wasmtime_pooling_allocation_config_max_component_instance_size_set(pool,
+                                                                     max_component_instance_bytes);
+  wasmtime_pooling_allocation_config_max_core_instances_per_component_set(
+      pool, max_core_instances_per_component);
+  wasmtime_pooling_allocation_config_max_memories_per_component_set(pool,
+                                                                    max_memories_per_component);
+  wasmtime_pooling_allocation_config_max_tables_per_component_set(pool, max_tables_per_component);
+  wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, max_memories_per_module);
+  wasmtime_pooling_allocation_config_max_tables_per_module_set(pool, max_tables_per_module);
+  wasmtime_pooling_allocation_config_max_core_instance_size_set(pool, max_instance_bytes);
+  wasmtime_pooling_allocation_config_max_memory_size_set(pool, memory_reservation_bytes);
+  wasmtime_pooling_allocation_config_table_elements_set(pool, max_table_elements);
+  wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, max_unused_warm_slots);
+  wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool,
+                                                                     component_keep_resident_bytes);
+  wasmtime_pooling_allocation_config_table_keep_resident_set(pool, table_keep_resident_bytes);
+  wasmtime_pooling_allocation_strategy_set(config, pool);
+}
+
+Expected<ComponentLinkerOwner> make_linker(const wasm_engine_t* engine) {
+  ComponentLinkerOwner linker(wasmtime_component_linker_new(engine));
+  for (const auto interfaces :
+       {wasi02::cli_interfaces(), wasi02::clock_interfaces(), wasi02::io_interfaces(),
+        wasi02::filesystem_interfaces(), wasi02::socket_interfaces(), host::interfaces()}) {
+    for (const Interface& interface : interfaces) {
+      TRY(define(linker.get(), interface));
+    }
+  }
+  return linker;
+}
+
+}  // namespace
+
+ComponentEngine::ComponentEngine(FuelMetering fuel, EngineOwner engine, ComponentLinkerOwner linker,
+                                 std::uint32_t memories)
+    : fuel_(fuel),
+      process_id_(getpid()),
+      engine_(std::move(engine)),
+      linker_(std::move(linker)),
+      slots_(memories),
+      compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
+      deadlines_(engine_.get()) {}
+
+bool ComponentEngine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
+
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering fuel) {
+  std::array<char, 512> message{};
+  for (std::uint32_t memories = pool_memories; memories >= smallest_pool_memories; memories /= 4) {
+    const ConfigOwner config = make_engine_config(fuel);
+    wasmtime_config_wasm_component_model_set(config.get(), true);
+    wasmtime_config_max_wasm_stack_set(config.get(), component_stack_bytes);
+    set_pool(config.get(), memories);
+    EngineOwner engine(
+        omnisandbox_engine_new(config.get(), nullptr, message.data(), message.size()));
+    if (engine == nullptr) {
+      continue;
+    }
+    ComponentLinkerOwner linker = TRY(make_linker(engine.get()));
+    return std::shared_ptr<ComponentEngine>(
+        new ComponentEngine(fuel, std::move(engine), std::move(linker), memories));
+  }
+  return base::make_error(
+      ErrorKind::unavailable,
+      "the WebAssembly engine cannot reserve its address space for components ({} GiB at least; is "
+      "there a limit such as `ulimit -v`?): {}",
+      smallest_pool_memories * memory_reservation_bytes / (1024 * mebibyte),
+      base::printable(message.data()));
+}
+
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::shared(FuelMetering fuel) {
+  // As for core modules: address space is a resource of the process.
+  static std::mutex mutex;
+  static std::map<std::pair<bool, pid_t>, std::weak_ptr<ComponentEngine>> engines;
+  const std::lock_guard lock(mutex);
+  auto& known = engines[{static_cast<bool>(fuel), getpid()}];
+  if (auto engine = known.lock()) {
+    return engine;
+  }
+  auto engine = TRY(create(fuel));
+  known = engine;
+  return engine;
+}
+
+}  // namespace omnisandbox::wasm::component

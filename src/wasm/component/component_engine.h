@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "omnisandbox/expected.h"
+#include "wasm/component/owners.h"
+#include "wasm/engine/deadline_watch.h"
+#include "wasm/engine/engine.h"
+#include "wasm/engine/owners.h"
+#include "wasm/engine/slots.h"
+
+namespace omnisandbox::wasm::component {
+
+/// wasmtime's engine for components: the same features and code as for core modules, with a pool of
+/// its own, because a component is many core instances. All of a process with the same settings
+/// share one. Thread-safe.
+class ComponentEngine {
+ public:
+  /// The engine with these settings, made when there is none yet. Errors: `unavailable`.
+  static Expected<std::shared_ptr<ComponentEngine>> shared(FuelMetering fuel);
+
+  ComponentEngine(const ComponentEngine&) = delete;
+  ComponentEngine& operator=(const ComponentEngine&) = delete;
+
+  wasm_engine_t* get() const noexcept { return engine_.get(); }
+  const wasmtime_component_linker_t* linker() const noexcept { return linker_.get(); }
+  FuelMetering fuel() const noexcept { return fuel_; }
+  /// Places for memories: a run takes as many as its component has, and at least one.
+  Slots& slots() noexcept { return slots_; }
+  Slots& compile_slots() noexcept { return compile_slots_; }
+  DeadlineWatch& deadlines() noexcept { return deadlines_; }
+  bool belongs_to_this_process() const noexcept;
+
+ private:
+  ComponentEngine(FuelMetering fuel, EngineOwner engine, ComponentLinkerOwner linker,
+                  std::uint32_t memories);
+  static Expected<std::shared_ptr<ComponentEngine>> create(FuelMetering fuel);
+
+  const FuelMetering fuel_;
+  const int process_id_;
+  EngineOwner engine_;
+  ComponentLinkerOwner linker_;
+  Slots slots_;
+  Slots compile_slots_;
+  DeadlineWatch deadlines_;
+};
+
+}  // namespace omnisandbox::wasm::component

@@ -1,0 +1,36 @@
+#include "wasm/engine/engine_config.h"
+
+#include "wasm/limits.h"
+
+namespace omnisandbox::wasm {
+
+ConfigOwner make_engine_config(FuelMetering fuel) {
+  ConfigOwner owner(wasm_config_new());
+  wasm_config_t* config = owner.get();
+  wasmtime_config_epoch_interruption_set(config, true);
+  wasmtime_config_consume_fuel_set(config, static_cast<bool>(fuel));
+  wasmtime_config_max_wasm_stack_set(config, guest_stack_bytes);
+  wasmtime_config_memory_init_cow_set(config, true);
+  wasmtime_config_memory_reservation_set(config, memory_reservation_bytes);
+  wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
+  // One compile, one core: a hostile module must not take all of them, and the process gets no
+  // hidden pool of threads.
+  wasmtime_config_parallel_compilation_set(config, false);
+  wasmtime_config_wasm_multi_memory_set(config, true);
+  wasmtime_config_wasm_simd_set(config, true);
+  wasmtime_config_wasm_relaxed_simd_set(config, true);
+  wasmtime_config_wasm_tail_call_set(config, true);
+  wasmtime_config_wasm_threads_set(config, false);
+  wasmtime_config_shared_memory_set(config, false);
+  wasmtime_config_wasm_memory64_set(config, false);
+  wasmtime_config_wasm_exceptions_set(config, false);
+  wasmtime_config_wasm_gc_set(config, false);
+  wasmtime_config_wasm_function_references_set(config, false);
+  wasmtime_config_gc_support_set(config, false);
+  wasmtime_config_wasm_wide_arithmetic_set(config, false);
+  wasmtime_config_wasm_custom_page_sizes_set(config, false);
+  wasmtime_config_wasm_stack_switching_set(config, false);
+  return owner;
+}
+
+}  // namespace omnisandbox::wasm

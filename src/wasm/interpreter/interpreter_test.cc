@@ -1,0 +1,224 @@
+#include "omnisandbox/interpreter.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "omnisandbox/policy.h"
+#include "wasm/interpreter/interpreter_files.h"
+#include "wasm/test_support.h"
+
+namespace omnisandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+Interpreter make(Language language, Config config = {}) {
+  auto policy = Policy::compile(std::move(config));
+  EXPECT_TRUE(policy) << policy.error().message;
+  auto interpreter =
+      Interpreter::create(*policy, language, {.folder = OMNISANDBOX_INTERPRETERS_DIR});
+  if (!interpreter) {
+    ADD_FAILURE() << interpreter.error().message;
+    std::abort();
+  }
+  return std::move(*interpreter);
+}
+
+template <class Evaluator>
+Evaluation run(Evaluator& evaluator, std::string_view code, EvaluateOptions options = {}) {
+  auto evaluation = evaluator.evaluate(code, std::move(options));
+  if (!evaluation) {
+    ADD_FAILURE() << evaluation.error().message;
+    return {};
+  }
+  return std::move(*evaluation);
+}
+
+TEST(Interpreter, EachEvaluationStartsAfresh) {
+  Interpreter python = make(Language::python);
+  EXPECT_EQ(run(python, "import builtins; builtins.left = 'behind'; x = 1; x").value, "1");
+  const auto next = run(python, "import builtins; (hasattr(builtins, 'left'), 'x' in globals())");
+  EXPECT_EQ(next.value, "(False, False)") << next.result.stderr_data;
+  Interpreter javascript = make(Language::javascript);
+  EXPECT_EQ(run(javascript, "globalThis.left = 1; Array.prototype.left = 2; 3").value, "3");
+  EXPECT_EQ(run(javascript, "typeof left + typeof [].left").value, "\"undefinedundefined\"");
+}
+
+TEST(Interpreter, ManyAtOnceUnderDifferentPolicies) {
+  const wasm::TestFolder folder;
+  folder.write("a.txt", "content of a");
+  folder.write("b.txt", "content of b");
+  const auto policy_of = [&](std::string_view name) {
+    return Config{.capabilities = {Capability::fs_read},
+                  .allowed_paths = {PathRule(folder.file(name))}};
+  };
+  Interpreter sees_a = make(Language::python, policy_of("a.txt"));
+  Interpreter sees_b = make(Language::python, policy_of("b.txt"));
+  const auto code_for = [&](std::string_view name) {
+    return "open('" + folder.file(name) + "').read()";
+  };
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 8; ++number) {
+    threads.emplace_back([&, number] {
+      Interpreter& own = number % 2 == 0 ? sees_a : sees_b;
+      const std::string mine = number % 2 == 0 ? "a.txt" : "b.txt";
+      const std::string other = number % 2 == 0 ? "b.txt" : "a.txt";
+      for (int round = 0; round < 10; ++round) {
+        EXPECT_EQ(run(own, code_for(mine)).value, "'content of " + mine.substr(0, 1) + "'");
+        const auto refused = run(own, code_for(other));
+        EXPECT_EQ(refused.result.exit_code, 1);
+        EXPECT_FALSE(refused.value);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
+
+TEST(Interpreter, StopEndsASleepingSnippet) {
+  Interpreter python = make(Language::python);
+  for (const std::string_view code : {"import time; time.sleep(3600)", "while True: pass"}) {
+    std::stop_source source;
+    std::jthread stopper([&] {
+      std::this_thread::sleep_for(100ms);
+      source.request_stop();
+    });
+    const auto evaluation = run(python, code, {.stop = source.get_token()});
+    EXPECT_EQ(evaluation.result.status, Status::cancelled);
+  }
+}
+
+TEST(Interpreter, FilesWrittenCountAgainstTheQuota) {
+  const wasm::TestFolder folder;
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {PathRule(folder.path())}};
+  config.max_write_bytes = 1'000'000;
+  Interpreter python = make(Language::python, config);
+  const std::string write = "open('" + folder.file("x") + "', 'wb').write(b'x' * 900000)";
+  EXPECT_EQ(run(python, write).value, "900000");
+  EXPECT_EQ(std::filesystem::file_size(folder.file("x")), 900'000);
+  const auto twice = run(python, write + "; " + write);
+  EXPECT_EQ(twice.result.exit_code, 1);
+  EXPECT_LT(std::filesystem::file_size(folder.file("x")), 900'000);
+}
+
+TEST(Interpreter, RefusesWhatIsNoText) {
+  Interpreter python = make(Language::python);
+  for (const std::string_view code : {std::string_view("a\0b", 3), std::string_view("\xff")}) {
+    const auto refused = python.evaluate(code);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
+  }
+  EXPECT_EQ(run(python, "'größe'").value, "'größe'");
+}
+
+TEST(Interpreter, FuelIsRefusedRatherThanIgnored) {
+  auto policy = Policy::compile(Config{.fuel_limit = 1000});
+  ASSERT_TRUE(policy);
+  const auto refused =
+      Interpreter::create(*policy, Language::python, {.folder = OMNISANDBOX_INTERPRETERS_DIR});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+}
+
+TEST(InterpreterSession, KeepsItsVariables) {
+  for (const auto& [language, set, get, value] :
+       {std::tuple{Language::python, "x = 20", "x + 1", "21"},
+        std::tuple{Language::javascript, "var x = 20; undefined", "x + 1", "21"}}) {
+    Interpreter interpreter = make(language);
+    auto session = interpreter.open_session();
+    auto other = interpreter.open_session();
+    ASSERT_TRUE(session && other);
+    EXPECT_EQ(run(*session, set).value, std::nullopt);
+    EXPECT_EQ(run(*session, get).value, value);
+    EXPECT_EQ(run(*other, get).result.exit_code, 1);  // not there
+    EXPECT_FALSE(session->has_ended());
+  }
+}
+
+TEST(InterpreterSession, GoesOnAfterAnExceptionAndEndsWithADeadline) {
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, "x = 1; 1/0").result.exit_code, 1);
+  EXPECT_EQ(run(*session, "import sys; sys.exit(5)").result.exit_code, 5);
+  EXPECT_EQ(run(*session, "x").value, "1");
+  EXPECT_EQ(run(*session, "while True: pass", {.timeout = 200ms}).result.status, Status::timeout);
+  EXPECT_TRUE(session->has_ended());
+  const auto refused = session->evaluate("x");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+}
+
+TEST(InterpreterSession, KeepsItsOpenFiles) {
+  const wasm::TestFolder folder;
+  Interpreter python =
+      make(Language::python, {.capabilities = {Capability::fs_read, Capability::fs_write},
+                              .allowed_paths = {PathRule(folder.path())}});
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, "f = open('" + folder.file("log") + "', 'w'); f.write('a')").value, "1");
+  EXPECT_EQ(run(*session, "f.write('b'); f.close()").result.status, Status::ok);
+  EXPECT_EQ(folder.read("log"), "ab");
+}
+
+TEST(InterpreterSession, MemoryIsTheWholeSessions) {
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, "a = bytearray(60 << 20); len(a)").result.status, Status::ok);
+  EXPECT_EQ(run(*session, "b = bytearray(60 << 20)").result.status, Status::memory_limit);
+}
+
+// The engine trusts what it maps, so a file that others could have written is not mapped.
+TEST(InterpreterFiles, AreUsedOnlyWhereNobodyElseCanWrite) {
+  const wasm::TestFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
+  for (const char* name : {"python.code", "python.shape"}) {
+    std::filesystem::copy_file(std::string(OMNISANDBOX_INTERPRETERS_DIR) + "/" + name,
+                               folder.file(name));
+  }
+  auto policy = Policy::compile({});
+  const auto create = [&] {
+    return Interpreter::create(*policy, Language::python, {.folder = folder.path()});
+  };
+  EXPECT_TRUE(create());
+  using std::filesystem::perm_options;
+  using std::filesystem::perms;
+  for (const std::string& changed :
+       {folder.file("python.code"), folder.file("python.shape"), folder.path()}) {
+    for (const perms added : {perms::group_write, perms::others_write}) {
+      std::filesystem::permissions(changed, added, perm_options::add);
+      const auto refused = create();
+      ASSERT_FALSE(refused) << changed;
+      EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+      std::filesystem::permissions(changed, added, perm_options::remove);
+    }
+  }
+  EXPECT_TRUE(create());
+}
+
+TEST(InterpreterFiles, DamagedOrAbsentIsAnError) {
+  const wasm::TestFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
+  auto policy = Policy::compile({});
+  const auto kind = [&] {
+    const auto made = Interpreter::create(*policy, Language::python, {.folder = folder.path()});
+    return made ? std::string("made") : std::string(to_string(made.error().kind));
+  };
+  EXPECT_EQ(kind(), "unavailable");
+  folder.write("python.code", "not code");
+  folder.write("python.shape", "1 1000 1\n");
+  EXPECT_EQ(kind(), "unavailable");
+  folder.write("python.shape", "x");
+  EXPECT_EQ(kind(), "unavailable");
+}
+
+}  // namespace
+}  // namespace omnisandbox

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omnisandbox/error.h"
+#include "omnisandbox/result.h"
+#include "wasm/module/module_shape.h"
+
+/// What a worker and its parent say to each other. The parent trusts nothing that comes from a
+/// worker: each message is checked for its length, its numbers for their range, and a worker can
+/// ask for nothing but what a guest may ask for.
+namespace omnisandbox::wasm::worker {
+
+enum class MessageType : std::uint16_t {
+  // Parent to worker
+  configure = 1,
+  load,  ///< with a descriptor: the code
+  unload,
+  run,
+  call_reply,
+  module_bytes,  ///< with a descriptor: what to compile
+  compile,       ///< with a descriptor: where the code goes
+  // Worker to parent
+  hello = 100,
+  loaded,
+  call,
+  output,
+  streams,
+  finished,
+  compiled,
+};
+
+/// What a process is for. A compiler is used once, and runs no guest.
+enum class Role : std::uint8_t { runner, compiler };
+
+/// The first message, read before the worker gives up its rights.
+struct Configure {
+  Role role = Role::runner;
+  bool metered = false;
+  std::uint64_t memory_limit_bytes = 0;
+  std::uint64_t max_output_bytes = 0;
+  std::uint64_t fuel = 0;        ///< where metered
+  std::uint64_t timeout_ms = 0;  ///< the policy's
+  std::uint64_t data_bytes = 0;  ///< RLIMIT_DATA
+};
+
+/// Bits of Hello::layers.
+inline constexpr std::uint32_t layer_seccomp = 1;
+inline constexpr std::uint32_t layer_landlock = 2;
+inline constexpr std::uint32_t layer_memory = 4;
+
+/// The answer to Configure, sent when the worker is confined.
+struct Hello {
+  std::string build;  ///< must be the parent's own `build_identity`
+  std::uint32_t layers = 0;
+  std::optional<Error> error{};  ///< why it cannot serve
+};
+
+struct Load {
+  std::uint64_t module = 0;
+  ModuleShape shape{};
+};
+struct Unload {
+  std::uint64_t module = 0;
+};
+struct Loaded {
+  bool has_entry = false;  ///< there is something to run
+  std::optional<Error> error{};
+};
+
+/// What a run is of. Only core modules are known to this version.
+enum class RunKind : std::uint8_t { core_module };
+
+struct Run {
+  RunKind kind = RunKind::core_module;
+  std::uint64_t module = 0;
+  std::chrono::steady_clock::time_point deadline{};  ///< one clock for all processes
+  std::uint64_t timeout_ms = 0;                      ///< for messages
+  std::uint32_t spin_us = 0;  ///< how long to look for answers before sleeping
+  std::vector<std::string> args{};
+  std::vector<std::string> environment{};
+  std::string stdin_data{};
+};
+
+inline constexpr std::size_t max_call_arguments = 10;
+
+/// A host function that the guest called. `memory` is what it may read, followed by `extra_bytes`
+/// zeros for what it may write; pointers among the arguments are offsets into both together.
+struct Call {
+  std::uint16_t function = 0;
+  std::array<std::uint64_t, max_call_arguments> arguments{};
+  std::uint32_t extra_bytes = 0;
+  std::uint32_t answer_from = 0;  ///< the answer has the memory from here on
+  std::string_view memory{};
+};
+struct CallReply {
+  std::uint64_t result = 0;
+  std::uint8_t end = 0;  ///< GuestCall::End
+  std::string end_message{};
+  std::string_view memory{};  ///< without the zeros at its end
+};
+
+/// What the guest printed since the last such message.
+struct Output {
+  std::uint8_t stream = 1;  ///< 1 or 2
+  std::uint64_t dropped_bytes = 0;
+  std::string_view bytes{};
+};
+/// From now on the guest's standard streams are the parent's business too: the guest closed, moved
+/// or changed one.
+struct Streams {
+  std::uint64_t stdin_position = 0;
+};
+
+struct Finished {
+  Status status = Status::failed;
+  std::int32_t exit_code = 0;
+  std::optional<Error> error{};  ///< kind and message only
+  std::uint64_t peak_memory_bytes = 0;
+  std::optional<std::uint64_t> fuel_consumed{};
+};
+
+struct Compiled {
+  std::optional<Error> error{};
+  ModuleShape shape{};
+};
+
+std::string encode(const Configure& message);
+std::string encode(const Hello& message);
+std::string encode(const Load& message);
+std::string encode(const Unload& message);
+std::string encode(const Loaded& message);
+std::string encode(const Run& message);
+std::string encode(const Call& message);
+std::string encode(const CallReply& message);
+std::string encode(const Output& message);
+std::string encode(const Streams& message);
+std::string encode(const Finished& message);
+std::string encode(const Compiled& message);
+
+/// Empty for what is not exactly one such message. Views in the result point into `bytes`.
+template <class Message>
+std::optional<Message> decode(std::string_view bytes);
+
+// Longer than any message of ours; the rest of a worker's text is not worth keeping.
+inline constexpr std::size_t max_error_text_bytes = 8 * 1024;
+
+}  // namespace omnisandbox::wasm::worker

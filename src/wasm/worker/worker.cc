@@ -1,0 +1,340 @@
+#include "wasm/worker/worker.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "base/units.h"
+#include "linux/channels.h"
+#include "wasm/host_module.h"
+#include "wasm/limits.h"
+#include "wasm/worker/build_identity.h"
+#include "wasm/worker/call_packing.h"
+#include "wasm/worker/forwarded_calls.h"
+
+namespace omnisandbox::wasm::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A worker ends its guest at the deadline by itself, and says what it did; this is how long it may
+// take for that. Less than the command line waits for the same.
+constexpr std::chrono::milliseconds deadline_grace{100};
+// Each takes an image of its memory, which is an open file.
+constexpr std::size_t max_loaded_modules = 256;
+constexpr std::size_t max_answer_bytes = std::size_t{64} * 1024;
+// An output piece, and what a host function printed at once.
+constexpr std::size_t max_message_bytes = max_call_bytes + std::size_t{4096};
+
+Error nonsense(std::string_view what) {
+  return base::make_error(ErrorKind::internal, "the worker process sent {}, and was ended", what);
+}
+
+/// Kills the worker when the stop comes, so that every wait for it ends.
+class KillOnStop {
+ public:
+  KillOnStop(const std::stop_token& stop, const linux_::ChildProcess& process)
+      : callback_(stop, Kill{&process}) {}
+
+ private:
+  struct Kill {
+    const linux_::ChildProcess* process;
+    void operator()() const noexcept { process->kill(); }
+  };
+  std::stop_callback<Kill> callback_;
+};
+
+// What a worker says about its guest's ending; only what can be true is passed on.
+std::optional<Ending> ending_from(const Finished& finished) {
+  Ending ending{.status = finished.status, .exit_code = finished.exit_code, .error = {}};
+  const bool ended_by_itself = finished.status == Status::ok || finished.status == Status::exited;
+  const bool is_possible = finished.status != Status::denied &&
+                           finished.status != Status::process_limit &&
+                           (finished.status != Status::ok || finished.exit_code == 0) &&
+                           finished.error.has_value() == !ended_by_itself &&
+                           !(finished.error && finished.error->kind == ErrorKind::denied);
+  if (!is_possible) {
+    return std::nullopt;
+  }
+  if (finished.error) {
+    ending.error = Error{.kind = finished.error->kind,
+                         .message = base::printable(finished.error->message, max_error_text_bytes),
+                         .resource = {}};
+  }
+  return ending;
+}
+
+std::string_view without_end_zeros(std::string_view bytes) {
+  const std::size_t last = bytes.find_last_not_of('\0');
+  return bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Worker>> Worker::start(const linux_::Fd& program,
+                                                const Configure& settings,
+                                                Clock::time_point deadline,
+                                                const std::stop_token& stop) {
+  linux_::SocketPair sockets = TRY(linux_::make_stream_socket_pair());
+  const linux_::Fd null_device = TRY(linux_::open_null_device());
+  linux_::SpawnRequest request;
+  request.program = &program;
+  request.args = {"omnisandbox-worker", std::to_string(::getpid())};
+  request.files = {&null_device, &null_device, &null_device, &sockets.right};
+  linux_::ChildProcess process = TRY(linux_::spawn(request));
+  sockets.right.reset();
+  std::unique_ptr<Worker> worker(
+      new Worker(std::move(process), Channel(std::move(sockets.left), TakeDescriptors::no)));
+  const KillOnStop kill_on_stop(stop, worker->process_);
+  auto answer = [&]() -> Expected<Hello> {
+    TRY(worker->channel_.send(MessageType::configure, encode(settings), deadline));
+    const auto message = TRY(worker->channel_.receive(max_answer_bytes, deadline));
+    auto hello = decode<Hello>(message.payload);
+    if (message.type != MessageType::hello || !hello) {
+      return nonsense("no greeting");
+    }
+    return std::move(*hello);
+  }();
+  if (!answer && stop.stop_requested()) {
+    return base::make_error(ErrorKind::cancelled, "cancelled while a worker process started");
+  }
+  if (!answer && answer.error().kind == ErrorKind::timeout) {
+    return base::make_error(ErrorKind::timeout,
+                            "the deadline passed while a worker process started");
+  }
+  if (!answer) {
+    return base::make_error(ErrorKind::unavailable, "a worker process did not start: {}",
+                            worker->explain(std::move(answer).error()).message);
+  }
+  if (answer->build != build_identity()) {
+    return base::make_error(ErrorKind::unavailable,
+                            "the worker program is of another build (\"{}\") than this one "
+                            "(\"{}\"); install both from one package",
+                            base::printable(answer->build), build_identity());
+  }
+  if (answer->error) {
+    return base::make_error(ErrorKind::unavailable, "a worker process cannot confine itself: {}",
+                            base::printable(answer->error->message));
+  }
+  if ((answer->layers & layer_seccomp) == 0) {
+    return base::make_error(ErrorKind::unavailable, "a worker process runs without seccomp");
+  }
+  worker->layers_ = answer->layers;
+  return worker;
+}
+
+Error Worker::explain(Error error) {
+  usable_ = false;
+  if (error.kind == ErrorKind::too_large) {
+    return nonsense("a message that is too large");
+  }
+  if (error.kind != ErrorKind::unavailable) {
+    return error;
+  }
+  has_crashed_ = true;
+  // The channel ended; the process has, or is about to.
+  process_.kill();
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    auto ending = process_.reap();
+    if (!ending) {
+      break;
+    }
+    if (*ending) {
+      const bool by_signal = (*ending)->code != CLD_EXITED;
+      const int signal = by_signal ? (*ending)->status : 0;
+      if (by_signal && signal != SIGKILL) {
+        return base::make_error(ErrorKind::internal,
+                                "the worker process ended by signal {} ({}), which is a defect of "
+                                "the engine or the memory of the process was used up",
+                                signal, strsignal(signal));
+      }
+      break;
+    }
+    ::usleep(1000);
+  }
+  return base::make_error(ErrorKind::internal, "the worker process ended unexpectedly");
+}
+
+bool Worker::is_quiet() {
+  usable_ = usable_ && channel_.is_quiet();
+  return usable_;
+}
+
+Expected<void> Worker::load(const ModuleCode& module, Clock::time_point deadline) {
+  if (const auto found = std::find(loaded_.begin(), loaded_.end(), module.number);
+      found != loaded_.end()) {
+    loaded_.splice(loaded_.begin(), loaded_, found);
+    return {};
+  }
+  if (loaded_.size() >= max_loaded_modules) {
+    TRY(channel_.send(MessageType::unload, encode(Unload{.module = loaded_.back()}), deadline));
+    loaded_.pop_back();
+  }
+  TRY(channel_.send(MessageType::load, encode(Load{.module = module.number, .shape = module.shape}),
+                    deadline, &module.code));
+  const auto message = TRY(channel_.receive(max_answer_bytes, deadline));
+  const auto loaded = decode<Loaded>(message.payload);
+  if (message.type != MessageType::loaded || !loaded) {
+    return nonsense("something else than whether it loaded the module");
+  }
+  if (loaded->error) {
+    return Error{.kind = loaded->error->kind,
+                 .message = base::printable(loaded->error->message, max_error_text_bytes),
+                 .resource = {}};
+  }
+  if (!loaded->has_entry) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module exports neither _start nor _initialize, so there is "
+                            "nothing to run");
+  }
+  loaded_.push_front(module.number);
+  return {};
+}
+
+Execution Worker::run(const ModuleCode& module, GuestRun& guest, std::chrono::milliseconds timeout,
+                      std::chrono::microseconds spin) {
+  const auto& context = guest.context;
+  const auto last_moment = context.deadline() + deadline_grace;
+  const KillOnStop kill_on_stop(context.stop(), process_);
+  channel_.set_spin(spin);
+  auto finished = [&]() -> Expected<Finished> {
+    TRY(load(module, last_moment));
+    TRY(channel_.send(MessageType::run,
+                      encode(Run{.kind = RunKind::core_module,
+                                 .module = module.number,
+                                 .deadline = context.deadline(),
+                                 .timeout_ms = static_cast<std::uint64_t>(timeout.count()),
+                                 .spin_us = static_cast<std::uint32_t>(spin.count()),
+                                 .args = std::move(guest.args),
+                                 .environment = std::move(guest.environment),
+                                 .stdin_data = guest.stdin_data}),
+                      last_moment));
+    return talk_until_finished(guest, last_moment);
+  }();
+  Execution execution;
+  if (!finished) {
+    usable_ = false;
+    if (context.stop().stop_requested()) {
+      execution.ending = ending_of(base::make_error(ErrorKind::cancelled, "the run was cancelled"));
+    } else if (finished.error().kind == ErrorKind::timeout || Clock::now() >= context.deadline()) {
+      process_.kill();
+      execution.ending = ending_of(base::make_error(
+          ErrorKind::timeout, "the run was ended at its deadline, after {} (timeout)",
+          base::format_duration(timeout)));
+    } else {
+      execution.ending = ending_of(explain(std::move(finished).error()));
+    }
+    return execution;
+  }
+  auto ending = ending_from(*finished);
+  if (!ending) {
+    usable_ = false;
+    execution.ending = ending_of(nonsense("an ending that cannot be"));
+    return execution;
+  }
+  // What a failed run may have left in a worker is nobody's to find.
+  usable_ = usable_ && (ending->status == Status::ok || ending->status == Status::exited);
+  execution.ending = std::move(*ending);
+  execution.peak_memory_bytes = finished->peak_memory_bytes;
+  execution.fuel_consumed = finished->fuel_consumed;
+  return execution;
+}
+
+Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_point deadline) {
+  for (;;) {
+    const auto message = TRY(channel_.receive(max_message_bytes, deadline));
+    if (message.type == MessageType::call) {
+      const auto call = decode<Call>(message.payload);
+      if (!call) {
+        return nonsense("a call that cannot be read");
+      }
+      TRY(answer_call(guest, *call, deadline));
+    } else if (message.type == MessageType::output) {
+      const auto output = decode<Output>(message.payload);
+      if (!output) {
+        return nonsense("output that cannot be read");
+      }
+      OutputCapture& capture = output->stream == 1 ? guest.stdout_capture : guest.stderr_capture;
+      capture.append(output->bytes);
+      capture.add_dropped(output->dropped_bytes);
+    } else if (message.type == MessageType::streams) {
+      const auto streams = decode<Streams>(message.payload);
+      if (!streams || streams->stdin_position > guest.stdin_data.size()) {
+        return nonsense("a position behind the end of standard input");
+      }
+      guest.stdin_position = static_cast<std::size_t>(streams->stdin_position);
+    } else if (message.type == MessageType::finished) {
+      auto finished = decode<Finished>(message.payload);
+      return finished ? Expected<Finished>(std::move(*finished))
+                      : Expected<Finished>(nonsense("an ending that cannot be read"));
+    } else {
+      return nonsense("a message of an unknown type");
+    }
+  }
+}
+
+Expected<void> Worker::answer_call(GuestRun& guest, const Call& call, Clock::time_point deadline) {
+  static const auto functions = numbered_functions();
+  // A guest has no more memory than its limit, so neither has a worker reason to send more.
+  if (call.function >= functions.size() || call.answer_from > call.memory.size() ||
+      call.memory.size() + call.extra_bytes > max_call_bytes) {
+    return nonsense("a call that no guest can make");
+  }
+  std::string memory(call.memory);
+  memory.resize(memory.size() + call.extra_bytes);
+  GuestCall guest_call{
+      .run = guest,
+      .memory = GuestMemory({reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()})};
+  guest.end_message.clear();
+  CallReply reply;
+  // The very function that a guest in this process would call: it checks the pointers, asks the
+  // policy, charges the quotas and writes the audit.
+  reply.result = functions[call.function]->invoke(guest_call, call.arguments.data());
+  reply.end = static_cast<std::uint8_t>(guest_call.end);
+  reply.end_message = guest.end_message;
+  reply.memory = without_end_zeros(std::string_view(memory).substr(call.answer_from));
+  return channel_.send(MessageType::call_reply, encode(reply), deadline);
+}
+
+Expected<ModuleShape> Worker::compile(const linux_::Fd& module_bytes, const linux_::Fd& output,
+                                      Clock::time_point deadline, const std::stop_token& stop) {
+  const KillOnStop kill_on_stop(stop, process_);
+  usable_ = false;
+  auto compiled = [&]() -> Expected<Compiled> {
+    TRY(channel_.send(MessageType::module_bytes, "", deadline, &module_bytes));
+    TRY(channel_.send(MessageType::compile, "", deadline, &output));
+    const auto message = TRY(channel_.receive(max_answer_bytes, deadline));
+    auto answer = decode<Compiled>(message.payload);
+    if (message.type != MessageType::compiled || !answer) {
+      return nonsense("something else than whether it compiled the module");
+    }
+    return std::move(*answer);
+  }();
+  if (!compiled) {
+    if (stop.stop_requested()) {
+      return base::make_error(ErrorKind::cancelled,
+                              "the run was cancelled while its module was compiled");
+    }
+    if (compiled.error().kind == ErrorKind::timeout) {
+      return base::make_error(ErrorKind::timeout,
+                              "the deadline passed while the module was compiled");
+    }
+    return base::make_error(ErrorKind::invalid_argument, "the module could not be compiled: {}",
+                            explain(std::move(compiled).error()).message);
+  }
+  if (compiled->error) {
+    return Error{.kind = compiled->error->kind == ErrorKind::denied ? ErrorKind::internal
+                                                                    : compiled->error->kind,
+                 .message = base::printable(compiled->error->message, max_error_text_bytes),
+                 .resource = {}};
+  }
+  return compiled->shape;
+}
+
+}  // namespace omnisandbox::wasm::worker

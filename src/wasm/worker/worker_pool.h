@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "linux/fd.h"
+#include "omnisandbox/expected.h"
+#include "wasm/worker/worker.h"
+
+namespace omnisandbox::wasm::worker {
+
+/// The workers of one Runtime: some wait for the next run, started ahead of it. They are started by
+/// a thread of the pool's own, because a worker dies with the thread that started it. Thread-safe.
+class WorkerPool {
+ public:
+  /// `max_workers` bounds how many there are at once.
+  WorkerPool(linux_::Fd program, const Configure& settings, std::uint32_t max_workers);
+  /// Runs must have ended. Not in a forked child, where nobody may destroy it.
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  /// A worker for one run; it goes back afterwards, if it is still usable.
+  class Lease {
+   public:
+    Lease(WorkerPool& pool, std::unique_ptr<Worker> worker)
+        : pool_(&pool), worker_(std::move(worker)) {}
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(pool_, other.pool_);
+      std::swap(worker_, other.worker_);
+      return *this;
+    }
+    ~Lease() {
+      if (worker_ != nullptr) {
+        pool_->give_back(std::move(worker_));
+      }
+    }
+    Worker& worker() const { return *worker_; }
+
+   private:
+    WorkerPool* pool_;
+    std::unique_ptr<Worker> worker_;
+  };
+  /// A run will come: start the first worker already.
+  void expect_run();
+  /// Waits for a free worker. Errors: `timeout`, `cancelled`; `unavailable` when none can be
+  /// started.
+  Expected<Lease> take(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
+
+  /// How long a run's two sides should look for each other's messages before they sleep: nothing
+  /// when there is more to do than there are cores.
+  std::chrono::microseconds spin() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void give_back(std::unique_ptr<Worker> worker);
+  void keep();
+  /// When the keeper should start one more: at once, later, or not until something changes.
+  std::optional<Clock::time_point> next_start() const;
+  void start_one(std::unique_lock<std::mutex>& lock);
+
+  const linux_::Fd program_;
+  const Configure settings_;
+  const std::uint32_t max_workers_;
+  const std::uint32_t cores_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any freed_;          // a worker is idle, or cannot be had
+  std::condition_variable to_do_;              // for the keeper
+  std::vector<std::unique_ptr<Worker>> idle_;  // the last one used last: its caches are warm
+  std::uint32_t workers_ = 0;                  // idle, in use and being started
+  std::uint32_t waiting_ = 0;
+  Clock::time_point waiting_since_{};
+  Clock::time_point not_before_{};       // back-off
+  std::uint32_t failures_in_a_row_ = 0;  // of starts, and of workers that ended by themselves
+  std::optional<Error> start_error_;
+  std::uint64_t failed_starts_ = 0;
+  bool expects_run_ = false;
+  std::uint64_t takes_ = 0;
+  std::stop_source stop_starting_;
+  bool ending_ = false;
+  std::thread keeper_;
+};
+
+}  // namespace omnisandbox::wasm::worker

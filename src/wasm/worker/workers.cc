@@ -1,0 +1,217 @@
+#include "wasm/worker/workers.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "linux/file_system.h"
+#include "linux/helper_program.h"
+#include "linux/memory_file.h"
+#include "policy/compiled_policy.h"
+#include "wasm/engine/engine.h"
+#include "wasm/limits.h"
+
+namespace omnisandbox::wasm::worker {
+namespace {
+
+// Of a runner, beside the guest's own memory: the engine, compiled code while it is loaded, stdin,
+// output on its way, stacks. It is the backstop behind the guest's limit.
+constexpr std::uint64_t runner_data_bytes = 384 * mebibyte;
+// What the compiler may take for one module; a function at its size limit can take more, and is
+// refused then.
+constexpr std::uint64_t compiler_data_bytes = 2048 * mebibyte;
+
+std::uint64_t next_module_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+Configure settings_of(const Policy& policy, std::uint64_t memory_limit_bytes) {
+  const policy::Limits& limits = policy.compiled().limits();
+  return {.role = Role::runner,
+          .metered = limits.fuel.has_value(),
+          .memory_limit_bytes = memory_limit_bytes,
+          .max_output_bytes = limits.max_output_bytes,
+          .fuel = limits.fuel.value_or(0),
+          .timeout_ms = static_cast<std::uint64_t>(limits.timeout.count()),
+          .data_bytes = memory_limit_bytes + runner_data_bytes};
+}
+
+Configure compiler_settings(Configure settings) {
+  settings.role = Role::compiler;
+  settings.data_bytes = compiler_data_bytes;
+  return settings;
+}
+
+Expected<linux_::Fd> open_program(const std::string& chosen) {
+  return linux_::open_helper_program("omnisandbox-worker",
+                                     {.chosen = chosen,
+                                      .installed = OMNISANDBOX_WORKER_INSTALLED,
+                                      .purpose = "modules cannot run in a worker process"});
+}
+
+// Code that a worker compiled is not for use in a process that is not confined: a module may have
+// taken over its compiler. So the two kinds have different names in the cache.
+Digest engine_digest(FuelMetering fuel) {
+  const std::string text = "compiled in a worker; " + engine_fingerprint(fuel);
+  return sha256(std::as_bytes(std::span(text)));
+}
+
+Expected<std::shared_ptr<const ModuleCode>> code_from(const CacheEntry& entry, CacheUse use) {
+  auto file = TRY(linux_::make_sealed_file("omnisandbox-code", entry.code));
+  return std::make_shared<const ModuleCode>(ModuleCode{.number = next_module_number(),
+                                                       .code = std::move(file),
+                                                       .shape = entry.shape,
+                                                       .cache_use = use});
+}
+
+}  // namespace
+
+Workers::Workers(Configure settings, linux_::Fd program, linux_::Fd compiler_program,
+                 std::uint32_t max_workers, std::shared_ptr<const ModuleCache> cache)
+    : settings_(settings),
+      program_(std::move(compiler_program)),
+      cache_(std::move(cache)),
+      compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
+      pool_(std::move(program), settings, max_workers) {}
+
+Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy,
+                                                   std::uint64_t memory_limit_bytes,
+                                                   const std::string& program,
+                                                   std::shared_ptr<const ModuleCache> cache) {
+  linux_::Fd for_pool = TRY(open_program(program));
+  linux_::Fd for_compiler = TRY(open_program(program));
+  return std::unique_ptr<Workers>(new Workers(
+      settings_of(policy, memory_limit_bytes), std::move(for_pool), std::move(for_compiler),
+      policy.compiled().limits().max_concurrent_runs, std::move(cache)));
+}
+
+CacheKey Workers::key_of(std::span<const std::byte> bytes) const {
+  return {.module = sha256(bytes), .engine = engine_digest(FuelMetering(settings_.metered))};
+}
+
+Expected<std::shared_ptr<const ModuleCode>> Workers::compile(
+    std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
+    const std::stop_token& stop) {
+  pool_.expect_run();
+  if (is_cache_entry(bytes)) {
+    return load_sealed(bytes);
+  }
+  TRY(check_module_size(bytes.size()));
+  if (bytes.empty()) {
+    return base::make_error(ErrorKind::invalid_argument, "the module is empty");
+  }
+  if (cache_ != nullptr) {
+    if (const auto found = cache_->find(key_of(bytes))) {
+      TRY(check_module_shape(found->entry.shape, settings_.memory_limit_bytes));
+      return code_from(found->entry, CacheUse::hit);
+    }
+  }
+  auto code = TRY(compile_anew(bytes, deadline, stop));
+  if (cache_ != nullptr) {
+    // That the cache cannot be written is nobody's failure.
+    if (const auto mapping = linux_::FileMapping::create(code->code, max_cache_entry_bytes)) {
+      static_cast<void>(
+          cache_->store({.key = key_of(bytes), .shape = code->shape, .code = mapping->bytes()}));
+    }
+  }
+  return code;
+}
+
+Expected<std::shared_ptr<const ModuleCode>> Workers::load_sealed(
+    std::span<const std::byte> bytes) const {
+  if (cache_ == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module is compiled already, and without a module cache nothing "
+                            "says that it can be trusted; use the .wasm file");
+  }
+  const CacheEntry entry = TRY(cache_->unseal(bytes));
+  if (entry.key.engine != engine_digest(FuelMetering(settings_.metered))) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the module was compiled for another engine, isolation or policy "
+                            "(fuel_limit); compile the .wasm file again");
+  }
+  TRY(check_module_shape(entry.shape, settings_.memory_limit_bytes));
+  return code_from(entry, CacheUse::hit);
+}
+
+Expected<std::shared_ptr<const ModuleCode>> Workers::compile_anew(
+    std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
+    const std::stop_token& stop) {
+  const auto place = TRY(compile_slots_.take(1, "modules that compile at once", deadline, stop));
+  const linux_::Fd input = TRY(linux_::make_sealed_file("omnisandbox-module", bytes));
+  linux_::Fd output = TRY(linux_::make_memory_file("omnisandbox-code"));
+  ModuleShape shape;
+  {
+    // A process for each module: what one leaves behind, no other finds. It has ended before its
+    // output is sealed.
+    const auto compiler =
+        TRY(Worker::start(program_, compiler_settings(settings_), deadline, stop));
+    shape = TRY(compiler->compile(input, output, deadline, stop));
+  }
+  TRY(linux_::seal_memory_file(output));
+  const struct stat status = TRY(linux_::stat_of(output));
+  if (static_cast<std::uint64_t>(status.st_size) > max_cache_entry_bytes) {
+    return base::make_error(ErrorKind::too_large, "the module's compiled code is too large");
+  }
+  TRY(check_module_shape(shape, settings_.memory_limit_bytes));
+  return std::make_shared<const ModuleCode>(
+      ModuleCode{.number = next_module_number(),
+                 .code = std::move(output),
+                 .shape = shape,
+                 .cache_use = cache_ == nullptr ? CacheUse::none : CacheUse::miss});
+}
+
+Expected<std::vector<std::byte>> Workers::seal(std::span<const std::byte> bytes,
+                                               std::chrono::steady_clock::time_point deadline) {
+  if (cache_ == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "a module is compiled for a module cache, whose key it is sealed "
+                            "with; set RuntimeOptions::module_cache");
+  }
+  const auto code = TRY(compile_anew(bytes, deadline, {}));
+  const auto mapping = TRY(linux_::FileMapping::create(code->code, max_cache_entry_bytes));
+  return cache_->seal({.key = key_of(bytes), .shape = code->shape, .code = mapping.bytes()});
+}
+
+Execution Workers::execute(const ModuleCode& module, GuestRun& guest,
+                           std::chrono::milliseconds timeout) {
+  auto lease = pool_.take(guest.context.deadline(), guest.context.stop());
+  if (!lease) {
+    return {.ending = ending_of(std::move(lease).error())};
+  }
+  while (!lease->worker().is_quiet()) {
+    // It says something that nobody asked for; the lease's end ends it.
+    auto another = pool_.take(guest.context.deadline(), guest.context.stop());
+    if (!another) {
+      return {.ending = ending_of(std::move(another).error())};
+    }
+    lease = std::move(another);
+  }
+  layers_.store(lease->worker().layers(), std::memory_order_relaxed);
+  return lease->worker().run(module, guest, timeout, pool_.spin());
+}
+
+SandboxDescription Workers::description() const {
+  SandboxDescription description{.kind = "wasm", .layers = {"app-permissions", "wasm:worker"}};
+  const std::uint32_t layers = layers_.load(std::memory_order_relaxed);
+  if ((layers & layer_seccomp) != 0) {
+    description.layers.emplace_back("seccomp");
+  }
+  if ((layers & layer_landlock) != 0) {
+    description.layers.emplace_back("landlock");
+  }
+  if ((layers & layer_memory) != 0) {
+    description.layers.emplace_back("memory-rlimit");
+  }
+  description.layers.insert(description.layers.end(), {"memory-limit", "deadline"});
+  if (settings_.metered) {
+    description.layers.emplace_back("fuel");
+  }
+  return description;
+}
+
+}  // namespace omnisandbox::wasm::worker
