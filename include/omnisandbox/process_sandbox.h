@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +33,33 @@ struct ProcessSandboxOptions {
   /// The proxy through which commands reach allowed hosts. None: commands have no network at all,
   /// whatever the policy grants.
   std::shared_ptr<process::EgressServer> egress{};
+  /// So many sandboxes stand ready for the next commands, each for one run; made in the background
+  /// once the first command has shown what is needed. Each is two sleeping processes. 0: none.
+  std::size_t warm_sandboxes = 0;
+};
+
+/// What a command has as its standard streams.
+enum class CommandStreams : std::uint8_t {
+  pipes,
+  /// One pseudo-terminal of the command's own: errors come with the output, what is typed is
+  /// echoed, and stdin_data is followed by the end-of-file character.
+  terminal,
+};
+
+/// Sends signals to the command of a run, and to its process group, as a terminal would. Copies
+/// share; safe from any thread. What is sent before the command starts reaches it then.
+class CommandSignals {
+ public:
+  static Expected<CommandSignals> create();
+  /// `invalid_argument` for a number that is no signal.
+  Expected<void> send(int signal) const;
+
+  class Impl;
+  const std::shared_ptr<const Impl>& impl() const noexcept { return impl_; }
+
+ private:
+  explicit CommandSignals(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;  // shared: the run and whoever sends
 };
 
 /// One command's input.
@@ -44,6 +73,10 @@ struct ProcessRunOptions {
   /// kept in the Result as well, up to max_output_bytes.
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
+  CommandStreams streams = CommandStreams::pipes;
+  std::optional<CommandSignals> signals{};
+  /// After a stop the command gets SIGTERM and this long to end by itself; then all is killed.
+  std::chrono::milliseconds stop_grace{};
 };
 
 /// Confinement of native commands by the kernel: each run sees only what its policy opens, executes

@@ -113,6 +113,10 @@ Expected<Transfer> read_available(const Fd& file, std::span<char> buffer) {
   if (errno == EAGAIN) {
     return Transfer{Transfer::Kind::would_block, 0};
   }
+  if (errno == EIO && ::isatty(file.get()) == 1) {
+    // Nobody has the terminal's other side open any more.
+    return Transfer{Transfer::Kind::ended, 0};
+  }
   return failed("read", "a command's stream");
 }
 

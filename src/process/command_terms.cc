@@ -92,8 +92,7 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
 }
 
 std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
-                                           const Config& config, const RunCgroup& cgroup,
-                                           Tier tier) {
+                                           const Config& config, CgroupReach reach, Tier tier) {
   const auto resource = [](auto number) { return static_cast<std::uint32_t>(number); };
   std::vector<ResourceLimit> list = {
       {resource(RLIMIT_CORE), 0},
@@ -112,7 +111,7 @@ std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::ui
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*limits.cpu_time);
     list.push_back({resource(RLIMIT_CPU), static_cast<std::uint64_t>(seconds.count())});
   }
-  if (!cgroup.limits_memory()) {
+  if (!reach.memory) {
     list.push_back({resource(RLIMIT_DATA), memory_bytes});
   }
   return list;

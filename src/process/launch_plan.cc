@@ -127,6 +127,8 @@ void visit(Visitor& visitor,
   visitor(plan.proxy_port);
   visitor(plan.watched_memory_bytes);
   visitor(plan.watched_tasks);
+  visitor(plan.watched_cpu_ms);
+  visitor(plan.has_terminal);
   visitor(plan.failing_step);
 }
 template <class Visitor>

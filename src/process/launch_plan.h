@@ -17,6 +17,7 @@ inline constexpr std::size_t max_plan_text_bytes = 4 * 1024 * 1024;  // argument
 
 /// Descriptors that the launcher starts with, after 0, 1 and 2, which are the command's.
 inline constexpr int control_descriptor = 3;
+inline constexpr int signal_descriptor = 4;  ///< each byte read there is a signal for the command
 
 /// How strong the walls are. The launcher of the weaker one makes no namespaces.
 enum class Tier : std::uint8_t { namespaces = 1, landlock_only = 2 };
@@ -81,6 +82,9 @@ struct LaunchPlan {
   /// Watched by the launcher where no cgroup does; 0: not watched.
   std::uint64_t watched_memory_bytes = 0;
   std::uint64_t watched_tasks = 0;
+  std::uint64_t watched_cpu_ms = 0;  ///< of the whole tree; no cgroup watches that
+  /// 1: the standard streams are a terminal, which becomes the command's own.
+  std::uint8_t has_terminal = 0;
   /// For tests of what a failing step leaves behind: the step of this number fails; 0: none.
   std::uint32_t failing_step = 0;
   bool operator==(const LaunchPlan&) const = default;
@@ -114,6 +118,8 @@ struct Report {
     ended,          ///< `status` as of wait(2)
     memory_limit,   ///< the launcher's own watch saw it passed
     process_limit,  ///< likewise
+    cpu_limit,      ///< likewise
+    peak_memory,    ///< what that watch saw at most: `value` KiB
     listener,       ///< a descriptor comes with it
   };
   Kind kind = Kind::setup_failed;

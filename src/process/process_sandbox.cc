@@ -7,14 +7,26 @@
 #include "base/try.h"
 #include "policy/compiled_policy.h"
 #include "process/command_run.h"
+#include "process/command_signals.h"
 
 namespace omnisandbox {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+process::MachineryOptions machinery_options(const ProcessSandboxOptions& options) {
+  return {.launcher = options.launcher,
+          .egress = options.egress.get(),
+          .warm_sandboxes = options.warm_sandboxes};
+}
+
+}  // namespace
+
 class ProcessSandbox::Impl {
  public:
-  Impl(Policy its_policy, ProcessSandboxOptions its_options, process::RunMachinery its_machinery)
+  Impl(Policy its_policy, ProcessSandboxOptions its_options,
+       std::unique_ptr<process::RunMachinery> its_machinery)
       : policy(std::move(its_policy)),
         options(std::move(its_options)),
         machinery(std::move(its_machinery)) {}
@@ -47,7 +59,7 @@ class ProcessSandbox::Impl {
 
   Policy policy;
   ProcessSandboxOptions options;
-  process::RunMachinery machinery;
+  std::unique_ptr<process::RunMachinery> machinery;
 };
 
 ProcessSandbox::ProcessSandbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -64,7 +76,8 @@ Expected<ProcessSandbox> ProcessSandbox::create(Policy policy, ProcessSandboxOpt
     return base::make_error(ErrorKind::unavailable,
                             "the policy says audit_required: true, and no audit sink is set");
   }
-  auto machinery = TRY(process::prepare_machinery(options.launcher, options.egress.get()));
+  auto machinery = TRY(process::prepare_machinery(machinery_options(options)));
+  process::warm_up(policy, *machinery);
   return ProcessSandbox(
       std::make_unique<Impl>(std::move(policy), std::move(options), std::move(machinery)));
 }
@@ -83,8 +96,11 @@ Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::
       .stop = std::move(options.stop),
       .on_stdout = std::move(options.on_stdout),
       .on_stderr = std::move(options.on_stderr),
-      .run_id = run_id};
-  auto result = process::run_confined(impl_->policy, impl_->machinery, job);
+      .run_id = run_id,
+      .streams = options.streams,
+      .signals = process::signal_source(options.signals),
+      .stop_grace = options.stop_grace};
+  auto result = process::run_confined(impl_->policy, *impl_->machinery, job);
   AuditRecord outcome;
   outcome.event = AuditRecord::Event::outcome;
   outcome.resource = job.command;
@@ -116,13 +132,13 @@ namespace {
 class ProcessCommandRunner final : public CommandRunner {
  public:
   ProcessCommandRunner(std::shared_ptr<process::EgressServer> egress,
-                       process::RunMachinery machinery)
+                       std::unique_ptr<process::RunMachinery> machinery)
       : egress_(std::move(egress)), machinery_(std::move(machinery)) {}
 
   Expected<Result> run(const Policy& policy, const CommandRequest& request,
                        Clock::time_point deadline, std::stop_token stop) override {
     return process::run_confined(
-        policy, machinery_,
+        policy, *machinery_,
         process::CommandJob{.command = request.command,
                             .args = request.args,
                             .stdin_data = request.stdin_data,
@@ -137,14 +153,14 @@ class ProcessCommandRunner final : public CommandRunner {
  private:
   // Shared with whoever else sends commands through it.
   std::shared_ptr<process::EgressServer> egress_;
-  process::RunMachinery machinery_;
+  std::unique_ptr<process::RunMachinery> machinery_;
 };
 
 }  // namespace
 
 Expected<std::shared_ptr<CommandRunner>> make_process_command_runner(
     ProcessSandboxOptions options) {
-  auto machinery = TRY(process::prepare_machinery(options.launcher, options.egress.get()));
+  auto machinery = TRY(process::prepare_machinery(machinery_options(options)));
   return std::shared_ptr<CommandRunner>(
       std::make_shared<ProcessCommandRunner>(std::move(options.egress), std::move(machinery)));
 }

@@ -16,6 +16,13 @@ struct CgroupLimits {
   std::uint64_t tasks = 0;
 };
 
+/// What control groups hold on this machine.
+struct CgroupReach {
+  bool memory = false;
+  bool tasks = false;
+  bool operator==(const CgroupReach&) const = default;
+};
+
 /// The control groups of one run, under the caller's own: one of version 2, or one in each of the
 /// hierarchies of version 1 that are there and may be written. Removed on destruction; the run's
 /// processes must be gone by then.
@@ -30,6 +37,9 @@ class RunCgroup {
 
   bool limits_memory() const noexcept { return memory_.is_open(); }
   bool limits_tasks() const noexcept { return tasks_.is_open(); }
+  CgroupReach reach() const noexcept {
+    return {.memory = limits_memory(), .tasks = limits_tasks()};
+  }
   /// Version 2: processes are born into it.
   const linux_::Fd* birth_place() const noexcept {
     return unified_.is_open() ? &unified_ : nullptr;

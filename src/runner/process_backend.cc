@@ -12,7 +12,7 @@ namespace omnisandbox::runner {
 Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& request,
                                      std::shared_ptr<AuditSink> audit) const {
   const auto egress = make_egress_server(audit);
-  const process::RunMachinery machinery = TRY(process::prepare_machinery({}, egress.get()));
+  const auto machinery = TRY(process::prepare_machinery({.egress = egress.get()}));
   process::CommandJob job{.command = request.target,
                           .args = request.args,
                           .stdin_data = {},
@@ -25,7 +25,7 @@ Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& req
   if (request.read_stdin) {
     job.stdin_data = TRY(request.read_stdin());
   }
-  Result result = TRY(process::run_confined(policy, machinery, job));
+  Result result = TRY(process::run_confined(policy, *machinery, job));
   if (audit != nullptr) {
     auto written = audit->write(outcome_record(result, "run", request.target));
     if (!written && policy.config().audit_required) {

@@ -92,6 +92,29 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
+// Fields 14 to 17 of /proc/PID/stat (proc(5)), in clock ticks. The program's name, in parentheses,
+// may hold anything.
+std::uint64_t cpu_ms_of(pid_t pid) {
+  char path[64];
+  char text[1024];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  if (read_text(path, text, sizeof text) == 0) {
+    return 0;
+  }
+  const char* rest = std::strrchr(text, ')');
+  constexpr int first_field = 14;
+  constexpr int last_field = 17;
+  std::uint64_t ticks = 0;
+  // Behind the name comes field 3.
+  for (int field = 2; rest != nullptr && field <= last_field; ++field) {
+    if (field >= first_field) {
+      ticks += std::strtoull(rest, nullptr, 10);
+    }
+    rest = std::strchr(rest + 1, ' ');
+  }
+  return ticks * 1000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+}
+
 TreeSize measure(const std::vector<pid_t>& processes) {
   TreeSize size;
   char path[64];
@@ -108,6 +131,7 @@ TreeSize measure(const std::vector<pid_t>& processes) {
     // Pages of files can be had again; what counts is what nobody else gives back.
     size.memory_bytes += (number_after("\nRssAnon:") + number_after("\nRssShmem:")) * 1024;
     size.tasks += number_after("\nThreads:");
+    size.cpu_ms += cpu_ms_of(pid);
   }
   return size;
 }

@@ -10,6 +10,7 @@ namespace omnisandbox::process::launcher {
 struct TreeSize {
   std::uint64_t memory_bytes = 0;
   std::uint64_t tasks = 0;
+  std::uint64_t cpu_ms = 0;  ///< with what their own ended children used
 };
 
 /// Pid 1 of a process namespace: all processes but itself. Else: the children of this process, and

@@ -13,6 +13,7 @@
 
 #include "linux/fd.h"
 #include "linux/mount_calls.h"
+#include "process/step_identity.h"
 
 namespace omnisandbox::process::launcher {
 namespace {
@@ -483,17 +484,6 @@ class FileView {
 };
 
 }  // namespace
-
-bool is_same_file(const ViewStep& step, const struct stat& status) {
-  const auto nanoseconds = [](const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  };
-  if (status.st_dev != step.device || status.st_ino != step.inode) {
-    return false;
-  }
-  return (step.flags & step_keeps_stamp) == 0 || (nanoseconds(status.st_mtim) == step.modified_ns &&
-                                                  nanoseconds(status.st_ctim) == step.changed_ns);
-}
 
 bool enter_file_view(const LaunchPlan& plan, StepCounter& steps, bool& has_process_tree,
                      Failure& failure) {

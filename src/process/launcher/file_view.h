@@ -1,14 +1,9 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include "process/launch_plan.h"
 #include "process/launcher/reporting.h"
 
 namespace omnisandbox::process::launcher {
-
-/// Whether `status` is the file that the step was made for, unchanged where the step says so.
-bool is_same_file(const ViewStep& step, const struct stat& status);
 
 /// Builds the new root from the plan's steps and moves into it; the old root is out of reach
 /// afterwards. `has_process_tree` tells whether /proc could be made.

@@ -1,10 +1,12 @@
 #include "process/launcher/first_process.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -18,47 +20,131 @@ namespace {
 // when it is seen.
 constexpr int watch_interval_ms = 20;
 
-// The end of the run, with all that is left of it.
-[[noreturn]] void finish(const LaunchPlan& plan) {
-  if (plan.tier == Tier::landlock_only) {
-    kill_descendants();
-  }
-  // As pid 1: the kernel kills everybody else.
-  ::_exit(0);
-}
+class FirstProcess {
+ public:
+  FirstProcess(const LaunchPlan& plan, pid_t command)
+      : plan_(plan),
+        command_(command),
+        watches_(plan.watched_memory_bytes != 0 || plan.watched_tasks != 0 ||
+                 plan.watched_cpu_ms != 0) {}
 
-void check_limits(const LaunchPlan& plan) {
-  const TreeSize size =
-      measure(plan.tier == Tier::namespaces ? processes_of_namespace() : descendants());
-  Report report;
-  if (plan.watched_memory_bytes != 0 && size.memory_bytes > plan.watched_memory_bytes) {
-    report.kind = Report::Kind::memory_limit;
-  } else if (plan.watched_tasks != 0 && size.tasks >= plan.watched_tasks) {
-    report.kind = Report::Kind::process_limit;
-  } else {
-    return;
-  }
-  send_report(report);
-  finish(plan);
-}
-
-// Reaps everything that has ended; ends the sandbox with its command.
-void reap(const LaunchPlan& plan, pid_t command) {
-  for (;;) {
-    int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, WNOHANG | __WALL);
-    if (ended <= 0) {
-      return;
+  [[noreturn]] void serve(int child_signals) {
+    // A start message belongs to the command's process; here only the end of the channel counts.
+    std::array<pollfd, 3> files{pollfd{child_signals, POLLIN, 0},
+                                pollfd{control_descriptor, POLLRDHUP, 0},
+                                pollfd{signal_descriptor, POLLIN, 0}};
+    for (;;) {
+      const int ready = ::poll(files.data(), files.size(), watches_ ? watch_interval_ms : -1);
+      if (ready < 0 && errno != EINTR) {
+        ::_exit(1);
+      }
+      if (files[1].revents != 0) {
+        finish();
+      }
+      if (files[2].revents != 0 && !pass_signals_on()) {
+        files[2].fd = -1;
+      }
+      signalfd_siginfo info;
+      while (::read(child_signals, &info, sizeof info) > 0) {
+      }
+      reap();
+      if (watches_) {
+        check_limits();
+      }
     }
-    if (ended == command) {
+  }
+
+ private:
+  // The end of the run, with all that is left of it.
+  [[noreturn]] void finish() const {
+    if (plan_.tier == Tier::landlock_only) {
+      kill_descendants();
+    }
+    // As pid 1: the kernel kills everybody else.
+    ::_exit(0);
+  }
+
+  // False where nobody sends any more.
+  bool pass_signals_on() const {
+    std::array<unsigned char, 64> bytes;
+    const ssize_t count = ::read(signal_descriptor, bytes.data(), bytes.size());
+    for (ssize_t index = 0; index < count; ++index) {
+      const int signal = bytes[static_cast<std::size_t>(index)];
+      // The group that the command leads, as a terminal would; before it leads one, itself.
+      if (::kill(-command_, signal) != 0) {
+        ::kill(command_, signal);
+      }
+    }
+    return count > 0 || (count < 0 && errno == EINTR);
+  }
+
+  void check_limits() {
+    const TreeSize size =
+        measure(plan_.tier == Tier::namespaces ? processes_of_namespace() : descendants());
+    peak_memory_bytes_ = std::max(peak_memory_bytes_, size.memory_bytes);
+    if (plan_.watched_memory_bytes != 0 && size.memory_bytes > plan_.watched_memory_bytes) {
+      stop(Report::Kind::memory_limit);
+    }
+    if (plan_.watched_tasks != 0 && size.tasks >= plan_.watched_tasks) {
+      stop(Report::Kind::process_limit);
+    }
+    if (plan_.watched_cpu_ms != 0 && size.cpu_ms + cpu_ms_of_the_ended() > plan_.watched_cpu_ms) {
+      stop(Report::Kind::cpu_limit);
+    }
+  }
+
+  static std::uint64_t cpu_ms_of_the_ended() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    const auto in_ms = [](const timeval& time) {
+      return static_cast<std::uint64_t>(time.tv_sec) * 1000 +
+             static_cast<std::uint64_t>(time.tv_usec) / 1000;
+    };
+    return in_ms(usage.ru_utime) + in_ms(usage.ru_stime);
+  }
+
+  [[noreturn]] void stop(Report::Kind limit) const {
+    report_peak();
+    Report report;
+    report.kind = limit;
+    send_report(report);
+    finish();
+  }
+
+  void report_peak() const {
+    if (peak_memory_bytes_ != 0) {
       Report report;
-      report.kind = Report::Kind::ended;
-      report.status = status;
+      report.kind = Report::Kind::peak_memory;
+      report.value = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(peak_memory_bytes_ / 1024, UINT32_MAX));
       send_report(report);
-      finish(plan);
     }
   }
-}
+
+  // Reaps everything that has ended; ends the sandbox with its command.
+  void reap() const {
+    for (;;) {
+      int status = 0;
+      const pid_t ended = ::waitpid(-1, &status, WNOHANG | __WALL);
+      if (ended <= 0) {
+        return;
+      }
+      if (ended == command_) {
+        report_peak();
+        Report report;
+        report.kind = Report::Kind::ended;
+        report.status = status;
+        send_report(report);
+        finish();
+      }
+    }
+  }
+
+  const LaunchPlan& plan_;
+  const pid_t command_;
+  const bool watches_;
+  std::uint64_t peak_memory_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -70,25 +156,7 @@ void serve_as_first_process(const LaunchPlan& plan, pid_t command) {
   if (signals < 0) {
     ::_exit(1);
   }
-  const bool watches = plan.watched_memory_bytes != 0 || plan.watched_tasks != 0;
-  // A start message belongs to the command's process; here only the end of the channel counts.
-  std::array<pollfd, 2> files{pollfd{signals, POLLIN, 0}, pollfd{control_descriptor, POLLRDHUP, 0}};
-  for (;;) {
-    const int ready = ::poll(files.data(), files.size(), watches ? watch_interval_ms : -1);
-    if (ready < 0 && errno != EINTR) {
-      ::_exit(1);
-    }
-    if (files[1].revents != 0) {
-      finish(plan);
-    }
-    signalfd_siginfo info;
-    while (::read(signals, &info, sizeof info) > 0) {
-    }
-    reap(plan, command);
-    if (watches) {
-      check_limits(plan);
-    }
-  }
+  FirstProcess(plan, command).serve(signals);
 }
 
 }  // namespace omnisandbox::process::launcher

@@ -24,6 +24,7 @@
 #include "process/launcher/file_view.h"
 #include "process/launcher/first_process.h"
 #include "process/launcher/reporting.h"
+#include "process/step_identity.h"
 
 namespace omnisandbox::process::launcher {
 namespace {
@@ -110,6 +111,10 @@ int open_program(const LaunchPlan& plan, const char* path) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
+  if (plan.has_terminal != 0 && ::ioctl(0, TIOCSCTTY, 0) != 0) {
+    fail(failure, "ioctl TIOCSCTTY", "the terminal");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
   if (linux_::close_range(control_descriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
       ::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
     fail(failure, "close_range", "");

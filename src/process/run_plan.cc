@@ -1,0 +1,149 @@
+#include "process/run_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "linux/file_system.h"
+#include "policy/compiled_policy.h"
+#include "process/step_identity.h"
+#include "process/view_builder.h"
+
+namespace omnisandbox::process {
+namespace {
+
+std::string working_dir_of(const Policy& policy, const JudgedCommand& judged) {
+  if (!judged.terms.working_dir.empty()) {
+    return std::string(judged.terms.working_dir);
+  }
+  return policy.config().working_dir;
+}
+
+ViewRequest view_request(const PlanRequest& request) {
+  const policy::CompiledPolicy& compiled = request.policy.compiled();
+  ViewRequest view{
+      .policy = &compiled,
+      .tier = request.tier,
+      .working_dir = working_dir_of(request.policy, request.judged),
+      // What lies there lies in memory: a full /tmp is an error of the command's, before it is the
+      // end of the run.
+      .private_bytes = std::min(compiled.limits().max_write_bytes, request.judged.memory_bytes / 2),
+      .private_files = compiled.limits().max_files_created + 1,
+      .needs_certificates = has_proxy(request.judged, request.machinery, request.tier),
+      .programs = programs_of(compiled),
+      .main_program = request.judged.program.path,
+      .any_program = allows_any_program(compiled)};
+  if (std::none_of(view.programs.begin(), view.programs.end(), [&](const auto& program) {
+        return program.path == request.judged.program.path;
+      })) {
+    view.programs.push_back(request.judged.program);
+  }
+  return view;
+}
+
+// Landlock opens; it cannot take away inside what is open, nor rename.
+Expected<void> use_landlock_alone(FileViewPlan& view, const std::string& main_program,
+                                  const std::string& private_folder) {
+  if (view.hides_something || view.renames_something) {
+    return base::make_error(
+        ErrorKind::unavailable,
+        "this machine has no user namespaces, and without them the policy cannot be enforced for "
+        "commands: it hides or narrows something inside an allowed folder, or shows one under "
+        "another name (guest_path); allow user namespaces (docs/kernel_mechanisms.md), or open "
+        "narrower folders");
+  }
+  std::erase_if(view.steps, [&](const ViewStep& step) {
+    return step.kind != StepKind::bind || step.source != main_program;
+  });
+  std::erase_if(view.landlock_paths, [](const LandlockPath& rule) { return rule.path == "/tmp"; });
+  view.landlock_paths.push_back({private_folder, view.private_access});
+  if (view.working_dir == "/tmp") {
+    view.working_dir = private_folder;
+  }
+  return {};
+}
+
+const std::string& filter_for(const RunMachinery& machinery, bool proxied, Tier tier) {
+  if (proxied) {
+    return machinery.filter_with_network;
+  }
+  return tier == Tier::landlock_only ? machinery.filter_without_ipc
+                                     : machinery.filter_without_network;
+}
+
+}  // namespace
+
+bool has_proxy(const JudgedCommand& judged, const RunMachinery& machinery, Tier tier) {
+  return tier == Tier::namespaces && judged.wants_network && machinery.egress != nullptr;
+}
+
+CgroupLimits cgroup_limits(const policy::CompiledPolicy& policy, const JudgedCommand& judged) {
+  return {.memory_bytes = judged.memory_bytes,
+          .tasks = std::uint64_t{policy.limits().max_processes} + 1};
+}
+
+Expected<RunPlan> make_run_plan(const PlanRequest& request) {
+  const policy::CompiledPolicy& compiled = request.policy.compiled();
+  const JudgedCommand& judged = request.judged;
+  RunPlan plan;
+  if (request.tier == Tier::landlock_only) {
+    plan.private_folder = TRY(PrivateFolder::create());
+  }
+  const ViewRequest wanted = view_request(request);
+  FileViewPlan view = TRY(build_file_view(wanted));
+  if (plan.private_folder) {
+    TRY(use_landlock_alone(view, wanted.main_program, plan.private_folder->path()));
+  }
+  const bool proxied = has_proxy(judged, request.machinery, request.tier);
+  LaunchPlan& walls = plan.walls;
+  walls.tier = request.tier;
+  walls.steps = std::move(view.steps);
+  walls.landlock_paths = std::move(view.landlock_paths);
+  walls.seccomp_filter = filter_for(request.machinery, proxied, request.tier);
+  walls.limits = resource_limits(compiled.limits(), judged.memory_bytes, request.policy.config(),
+                                 request.reach, request.tier);
+  walls.host_name = "sandbox";
+  walls.proxy_port = proxied ? proxy_port : std::uint16_t{0};
+  walls.has_terminal = request.job.streams == CommandStreams::terminal ? 1 : 0;
+  walls.watched_memory_bytes = request.reach.memory ? 0 : judged.memory_bytes;
+  walls.watched_tasks = request.reach.tasks ? 0 : compiled.limits().max_processes;
+  walls.watched_cpu_ms = compiled.limits().cpu_time
+                             ? static_cast<std::uint64_t>(compiled.limits().cpu_time->count())
+                             : 0;
+  walls.failing_step = request.machinery.failing_step;
+
+  CommandStart& start = plan.start;
+  start.program = judged.program.path;
+  start.args = {request.job.command};
+  start.args.insert(start.args.end(), request.job.args.begin(), request.job.args.end());
+  start.environment = environment_of(request.policy, judged, request.job, proxied,
+                                     plan.private_folder ? plan.private_folder->path() : "/tmp");
+  start.working_dir = std::move(view.working_dir);
+  return plan;
+}
+
+LaunchPlan without_main_program(LaunchPlan walls) {
+  for (ViewStep& step : walls.steps) {
+    if ((step.flags & step_keeps_stamp) != 0) {
+      step.flags |= step_optional;
+    }
+  }
+  return walls;
+}
+
+bool sources_are_unchanged(const LaunchPlan& walls) {
+  return std::all_of(walls.steps.begin(), walls.steps.end(), [](const ViewStep& step) {
+    const bool is_program = (step.flags & step_keeps_stamp) != 0;
+    const bool is_system = (step.flags & step_optional) != 0 && !is_program;
+    if (step.kind != StepKind::bind || step.inode == 0 || is_system) {
+      return true;  // what the system brings was looked at when the plan was made
+    }
+    const auto file = linux_::open_at2(AT_FDCWD, step.source, O_PATH | O_NOFOLLOW, 0,
+                                       RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    const auto status = file ? linux_::stat_of(*file) : Expected<struct stat>(file.error());
+    return status && is_same_file(step, *status);
+  });
+}
+
+}  // namespace omnisandbox::process
