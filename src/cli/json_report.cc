@@ -49,6 +49,7 @@ Json result_json(const Result& result, int exit_code) {
   json["stderr_bytes"] = result.stderr_bytes;
   json["duration_ms"] = std::chrono::duration<double, std::milli>(result.duration).count();
   json["peak_memory_bytes"] = result.peak_memory_bytes;
+  json["cpu_time_ms"] = std::chrono::duration<double, std::milli>(result.cpu_time).count();
   json["fuel_consumed"] = result.fuel_consumed ? Json(*result.fuel_consumed) : Json();
   json["module_cache"] = to_string(result.module_cache);
   json["sandbox"] = {{"kind", result.sandbox.kind}, {"layers", result.sandbox.layers}};

@@ -41,11 +41,14 @@ void print_denials(const Result& result) {
 /// Whether all of it was written to standard output.
 bool print_text(const Ending& ending, const Options& options) {
   const Result& result = ending.result;
-  bool printed = print(ending.response ? ending.response->body : result.stdout_data);
-  if (ending.value) {
-    printed = print(*ending.value + "\n") && printed;
+  bool printed = ending.output == OutputState::printed;
+  if (ending.output == OutputState::pending) {
+    printed = print(ending.response ? ending.response->body : result.stdout_data);
+    if (ending.value) {
+      printed = print(*ending.value + "\n") && printed;
+    }
+    static_cast<void>(linux_::write_all(linux_::StandardStream::error, result.stderr_data));
   }
-  static_cast<void>(linux_::write_all(linux_::StandardStream::error, result.stderr_data));
   if (result.stdout_truncated) {
     print_cut("standard output", result.stdout_data.size(), result.stdout_bytes);
   }
@@ -80,7 +83,10 @@ int report(const Ending& ending, const Options& options) {
   } else {
     printed = print_text(ending, options);
   }
-  return !printed && ending.exit_code == exit_ok ? exit_call_failed : ending.exit_code;
+  // A command that was stopped because nobody took its output failed for that reason, however it
+  // took the stop.
+  const bool is_lost = ending.output == OutputState::lost;
+  return is_lost || (!printed && ending.exit_code == exit_ok) ? exit_call_failed : ending.exit_code;
 }
 
 int report_usage_error(std::string_view message, bool json) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -10,12 +11,20 @@
 
 namespace omnisandbox::cli {
 
+/// Whether the guest's output still waits to be printed.
+enum class OutputState : std::uint8_t {
+  pending,
+  printed,  ///< piece by piece, as it came
+  lost,     ///< our own standard output took no more of it
+};
+
 /// How a command ended: what `run` and `call` print, and the process's exit code.
 struct Ending {
   Result result;
   int exit_code = 0;
   std::optional<HttpResponse> response{};  ///< of `call http_fetch`
   std::optional<std::string> value{};      ///< of `eval` and `call-export`
+  OutputState output = OutputState::pending;
 };
 
 /// Prints the ending, as one JSON object or as the output itself with "omnisandbox: …" lines on

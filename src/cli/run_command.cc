@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
+#include <chrono>
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/standard_input.h"
+#include "cli/terminal.h"
+#include "linux/standard_streams.h"
 #include "runner/choose_sandbox.h"
 
 namespace omnisandbox::cli {
@@ -33,6 +38,37 @@ std::optional<std::string> misplaced_option(const Options& options, SandboxKind 
   }
   return std::nullopt;
 }
+
+// Half of the time that a signal leaves this process: the rest is for the report.
+constexpr std::chrono::milliseconds command_grace = DeadlineGuard::grace / 2;
+
+/// Prints a command's output as it comes, and stops the run where nobody takes it any more.
+class PassThrough {
+ public:
+  explicit PassThrough(const std::stop_token& outer)
+      : on_outer_stop_(outer, [this] { stop_.request_stop(); }) {}
+
+  void connect(runner::RunRequest& request) {
+    state_ = OutputState::printed;
+    request.stop = stop_.get_token();
+    request.stop_grace = command_grace;
+    request.on_stdout = [this](std::string_view piece) {
+      if (state_ == OutputState::printed && !print(piece)) {
+        state_ = OutputState::lost;
+        stop_.request_stop();
+      }
+    };
+    request.on_stderr = [](std::string_view piece) {
+      static_cast<void>(linux_::write_all(linux_::StandardStream::error, piece));
+    };
+  }
+  OutputState state() const { return state_; }
+
+ private:
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> on_outer_stop_;
+  OutputState state_ = OutputState::pending;
+};
 
 }  // namespace
 
@@ -65,8 +101,14 @@ int run_command(const Options& options) {
         return content;
       };
     }
-    tools.session.enter_stage("compiling or running the module");
+    tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
+                                                           : "running the command");
+    PassThrough pass_through(tools.stop);
+    if (sandbox == SandboxKind::process && !options.json) {
+      pass_through.connect(request);
+    }
     Ending ending{.result = tools.runner.run(tools.policy, request)};
+    ending.output = pass_through.state();
     ending.exit_code = input_is_missing ? exit_usage : exit_code_of(ending.result, Activity::run);
     return ending;
   });

@@ -181,9 +181,15 @@ class Run {
     return {};
   }
 
+  milliseconds patience() const {
+    // Without namespaces its end would leave the others to the system.
+    return tier_ == Tier::namespaces && !is_launcher_killed_ ? patience_with_launcher
+                                                             : patience_after_kill;
+  }
+
   int wait_ms() const {
     const auto now = Clock::now();
-    auto until = killed_at_ ? *killed_at_ + patience_after_kill : judged_.deadline;
+    auto until = killed_at_ ? *killed_at_ + patience() : judged_.deadline;
     if (!killed_at_) {
       if (stopped_at_) {
         until = std::min(until, *stopped_at_ + job_.stop_grace);
@@ -199,8 +205,9 @@ class Run {
   void check_time_and_counters() {
     const auto now = Clock::now();
     if (killed_at_) {
-      if (now > *killed_at_ + patience_after_kill) {
+      if (now >= *killed_at_ + patience()) {
         sandbox_->launcher.kill();
+        is_launcher_killed_ = true;
         killed_at_ = now;
       }
       return;
@@ -370,6 +377,7 @@ class Run {
   std::optional<linux_::ChildProcess::Ending> ending_;
   std::uint64_t watched_peak_bytes_ = 0;
   unsigned walls_ = 0;
+  bool is_launcher_killed_ = false;
   bool lacks_namespaces_ = false;
 };
 
@@ -378,10 +386,10 @@ class Run {
 Expected<std::unique_ptr<RunMachinery>> prepare_machinery(const MachineryOptions& options) {
   auto machinery = std::make_unique<RunMachinery>();
   machinery->launcher = TRY(open_launcher(options.launcher));
-  machinery->filter_without_network = TRY(build_seccomp_filter(AllowsInternet::no, HasOwnIpc::yes));
-  machinery->filter_without_ipc = TRY(build_seccomp_filter(AllowsInternet::no, HasOwnIpc::no));
+  machinery->filter_without_network = TRY(build_seccomp_filter(FilterKind::no_network));
+  machinery->filter_without_ipc = TRY(build_seccomp_filter(FilterKind::without_namespaces));
   if (options.egress != nullptr) {
-    machinery->filter_with_network = TRY(build_seccomp_filter(AllowsInternet::yes, HasOwnIpc::yes));
+    machinery->filter_with_network = TRY(build_seccomp_filter(FilterKind::proxied));
   }
   machinery->egress = options.egress;
   machinery->cgroup_reach = RunCgroup::create(probe_limits).reach();

@@ -30,7 +30,8 @@ class PreparedSandbox {
 
   /// Tells the command. A launcher that has ended already is no error: its report says why.
   void start_command(const CommandStart& start) const;
-  /// Begins the end of everything inside.
+  /// Asks the launcher to end everything inside, and itself. Where it does not within
+  /// `patience_with_launcher`, kill it: with namespaces that ends everything, too.
   void end() const noexcept;
 
   const LaunchPlan& plan() const noexcept { return plan_; }
@@ -53,6 +54,8 @@ class PreparedSandbox {
   const RunCgroup cgroup_;  // removed after the processes are gone: the destructor sees to it
 };
 
+// Ending a tree takes it a millisecond or two.
+inline constexpr std::chrono::milliseconds patience_with_launcher{40};
 // A tree that was killed is gone within milliseconds; beyond this the kernel is at fault.
 inline constexpr std::chrono::milliseconds patience_after_kill{5000};
 

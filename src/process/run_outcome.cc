@@ -97,7 +97,8 @@ std::vector<std::string> layers_of(const RunCgroup& cgroup, const LaunchPlan& pl
   if (plan.tier == Tier::landlock_only) {
     layers = {"second tier (weaker): no namespaces on this machine",
               fmt::format("landlock {} (files, programs, signals, TCP)", landlock_version),
-              "seccomp (no sockets, no IPC)", "no capabilities, no new privileges"};
+              "seccomp (no sockets, no IPC, no change of modes, owners or times)",
+              "no capabilities, no new privileges"};
     add_limit_layers(cgroup, layers);
     return layers;
   }

@@ -1,11 +1,13 @@
 #include "process/seccomp_filter.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@
 #include <cerrno>
 #include <memory>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -79,6 +83,33 @@ constexpr const char* ipc_calls[] = {
     "mq_getsetattr", "mq_notify",  "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink",
     "msgctl",        "msgget",     "msgrcv",  "msgsnd",          "semctl",       "semget",
     "semop",         "semtimedop", "shmat",   "shmctl",          "shmdt",        "shmget"};
+
+// What Landlock does not hold, and a private root does: the metadata of every file of this user's,
+// and the news of it.
+constexpr const char* metadata_calls[] = {"chmod",
+                                          "chown",
+                                          "fchmod",
+                                          "fchmodat",
+                                          "fchmodat2",
+                                          "fchown",
+                                          "fchownat",
+                                          "fsetxattr",
+                                          "fremovexattr",
+                                          "futimesat",
+                                          "inotify_add_watch",
+                                          "lchown",
+                                          "lsetxattr",
+                                          "lremovexattr",
+                                          "removexattr",
+                                          "setxattr",
+                                          "utime",
+                                          "utimensat",
+                                          "utimes"};
+
+// These take a process, and the host's are in sight without a process namespace: only with 0, the
+// caller itself.
+constexpr const char* process_calls[] = {"prlimit64", "sched_setaffinity", "sched_setattr",
+                                         "sched_setparam", "sched_setscheduler"};
 
 // Known to reach beyond: refused, where an unknown call "does not exist".
 constexpr const char* refused_calls[] = {"acct",
@@ -158,8 +189,18 @@ class Filter {
 
   void add(std::uint32_t action, std::span<const char* const> calls) {
     for (const char* call : calls) {
-      rule(action, call, {});
+      if (std::none_of(withheld_.begin(), withheld_.end(),
+                       [call](std::string_view other) { return other == call; })) {
+        rule(action, call, {});
+      }
     }
+  }
+  /// These are not added from now on, whatever list they are on.
+  void withhold(std::span<const char* const> calls) {
+    withheld_.insert(withheld_.end(), calls.begin(), calls.end());
+  }
+  bool withholds(std::string_view call) const {
+    return std::find(withheld_.begin(), withheld_.end(), call) != withheld_.end();
   }
   void rule(std::uint32_t action, const char* call, std::span<const scmp_arg_cmp> conditions) {
     const int number = ::seccomp_syscall_resolve_name(call);
@@ -209,6 +250,7 @@ class Filter {
   }
   std::unique_ptr<void, void (*)(scmp_filter_ctx)> context_;
   int problem_ = 0;
+  std::vector<std::string_view> withheld_;
 };
 
 Expected<std::string> Filter::exported() const {
@@ -229,15 +271,15 @@ scmp_arg_cmp low_equals(unsigned argument, std::uint64_t value) {
   return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, low_half, value);
 }
 
-void add_sockets(Filter& filter, AllowsInternet internet) {
+void add_sockets(Filter& filter, FilterKind kind) {
   // A connected pair of these kinds stays connected; a pair of datagram sockets could be pointed at
   // any socket file that is in sight.
   constexpr std::uint64_t kind_bits = 0xf;
-  for (const int kind : {SOCK_STREAM, SOCK_SEQPACKET}) {
+  for (const int type : {SOCK_STREAM, SOCK_SEQPACKET}) {
     filter.allow_if("socketpair", low_equals(0, AF_UNIX),
-                    SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kind_bits, static_cast<scmp_datum_t>(kind)));
+                    SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kind_bits, static_cast<scmp_datum_t>(type)));
   }
-  if (internet == AllowsInternet::yes) {
+  if (kind == FilterKind::proxied) {
     for (const int family : {AF_INET, AF_INET6}) {
       filter.allow_if("socket", low_equals(0, static_cast<std::uint64_t>(family)),
                       SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kind_bits, SOCK_STREAM));
@@ -264,6 +306,9 @@ void add_mode_calls(Filter& filter) {
        {ModeCall{"chmod", 1}, ModeCall{"fchmod", 1}, ModeCall{"fchmodat", 2},
         ModeCall{"fchmodat2", 2}, ModeCall{"mkdir", 1}, ModeCall{"mkdirat", 2},
         ModeCall{"mknod", 1}, ModeCall{"mknodat", 2}, ModeCall{"creat", 1}}) {
+    if (filter.withholds(call.name)) {
+      continue;
+    }
     filter.allow_if(call.name, SCMP_CMP64(call.mode_argument, SCMP_CMP_MASKED_EQ, set_id_bits, 0));
     for (const std::uint64_t bit : {std::uint64_t{S_ISUID}, std::uint64_t{S_ISGID}}) {
       filter.refuse_if(call.name, EPERM,
@@ -280,9 +325,11 @@ void add_mode_calls(Filter& filter) {
 
 // Input that is typed into a terminal on behalf of its user, and the console's selection and
 // output.
-constexpr std::uint64_t terminal_injections[] = {TIOCSTI, TIOCLINUX, TIOCCONS};
+// Flags of files (chattr) need no right to write, and a read-only mount is all that holds them.
+constexpr std::uint64_t refused_requests[] = {TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS,
+                                              FS_IOC_FSSETXATTR};
 
-void add_conditional_calls(Filter& filter, AllowsInternet internet) {
+void add_conditional_calls(Filter& filter, FilterKind kind) {
   // Threads and processes, but no namespaces. clone3 passes its flags in memory, where no filter
   // can see them; the C library falls back to clone where it does not exist.
   filter.allow_if("clone", SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, namespace_flags, 0));
@@ -291,11 +338,11 @@ void add_conditional_calls(Filter& filter, AllowsInternet internet) {
       filter.refuse_if("clone", EPERM, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, flag, flag));
     }
   }
-  filter.all_but(SCMP_ACT_ALLOW, "ioctl", 1, terminal_injections);
-  for (const std::uint64_t request : terminal_injections) {
+  filter.all_but(SCMP_ACT_ALLOW, "ioctl", 1, refused_requests);
+  for (const std::uint64_t request : refused_requests) {
     filter.refuse_if("ioctl", EPERM, low_equals(1, request));
   }
-  add_sockets(filter, internet);
+  add_sockets(filter, kind);
   add_mode_calls(filter);
   // Asking, and staying with the ordinary layout of memory.
   for (const std::uint64_t persona : {std::uint64_t{PER_LINUX}, low_half}) {
@@ -303,17 +350,35 @@ void add_conditional_calls(Filter& filter, AllowsInternet internet) {
   }
 }
 
+void add_calls_without_namespaces(Filter& filter) {
+  filter.withhold(metadata_calls);
+  filter.withhold(process_calls);
+  for (const char* call : metadata_calls) {
+    filter.rule(SCMP_ACT_ERRNO(EPERM), call, {});
+  }
+  constexpr std::uint64_t self[] = {0};
+  for (const char* call : process_calls) {
+    filter.allow_if(call, low_equals(0, 0));
+    filter.all_but(SCMP_ACT_ERRNO(EPERM), call, 0, self);
+  }
+  constexpr const char* priority[] = {"setpriority"};
+  filter.withhold(priority);
+  filter.allow_if("setpriority", low_equals(0, PRIO_PROCESS), low_equals(1, 0));
+}
+
 }  // namespace
 
-Expected<std::string> build_seccomp_filter(AllowsInternet internet, HasOwnIpc own_ipc) {
+Expected<std::string> build_seccomp_filter(FilterKind kind) {
   Filter filter;
   if (filter.prepare()) {
-    filter.add(SCMP_ACT_ALLOW, allowed_calls);
-    if (own_ipc == HasOwnIpc::yes) {
+    if (kind == FilterKind::without_namespaces) {
+      add_calls_without_namespaces(filter);
+    } else {
       filter.add(SCMP_ACT_ALLOW, ipc_calls);
     }
+    filter.add(SCMP_ACT_ALLOW, allowed_calls);
     filter.add(SCMP_ACT_ERRNO(EPERM), refused_calls);
-    add_conditional_calls(filter, internet);
+    add_conditional_calls(filter, kind);
   }
   if (filter.problem() != 0) {
     return Error::from_errno(filter.problem(), "libseccomp", "the system call filter");

@@ -39,6 +39,12 @@ struct RunRequest {
   std::stop_token stop{};
   IsolationChoice isolation = IsolationChoice::automatic;
   NetworkMode network = NetworkMode::none;  ///< of a container
+  /// Called with each piece of output as it comes, from the calling thread; for a native command.
+  /// What is passed here is in the Result as well.
+  std::function<void(std::string_view)> on_stdout{};
+  std::function<void(std::string_view)> on_stderr{};
+  /// A command gets SIGTERM at a stop, and this long to end by itself.
+  std::chrono::milliseconds stop_grace{};
   /// Of the audit records and the Result; the runner makes one where it is empty.
   std::string run_id{};
 };

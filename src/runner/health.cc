@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "linux/kernel_probes.h"
+#include "omnisandbox/process_sandbox.h"
 #include "omnisandbox/runtime.h"
 #include "runner/docker_probe.h"
 #include "runner/standard_backends.h"
@@ -66,6 +67,19 @@ SandboxHealth sandbox(const Runner& runner, SandboxKind kind, const Expected<voi
   return {.kind = kind, .available = true, .detail = std::move(found), .remedy = {}};
 }
 
+// By running a command, so that what is said is what a run has.
+SandboxHealth process_sandbox(const Runner& runner, const ProcessSandboxProbe& probe) {
+  const std::string missing = fmt::format("{}", fmt::join(probe.missing, "; "));
+  if (!runner.offers(SandboxKind::process) || !probe.available) {
+    return sandbox(runner, SandboxKind::process,
+                   base::make_error(ErrorKind::unavailable, "{}", missing), {});
+  }
+  return {.kind = SandboxKind::process,
+          .available = true,
+          .detail = fmt::format("{}", fmt::join(probe.layers, ", ")),
+          .remedy = missing};
+}
+
 }  // namespace
 
 Health inspect(const Runner& runner) {
@@ -104,11 +118,11 @@ Health inspect(const Runner& runner) {
       layer("certificate authorities", without_value(certificates), certificates.value_or(""),
             "install the package ca-certificates; https needs it"),
   };
-  const auto process = !namespaces ? namespaces : !mounts ? mounts : seccomp;
+  const ProcessSandboxProbe process = probe_process_sandbox();
   health.sandboxes = {
       sandbox(runner, SandboxKind::wasm, wasm,
               fmt::format("{}, in worker processes or in-process", wasm_engine_version())),
-      sandbox(runner, SandboxKind::process, process, "namespaces, Landlock, seccomp"),
+      process_sandbox(runner, process),
       sandbox(runner, SandboxKind::docker, without_value(docker), docker.value_or("")),
   };
   return health;

@@ -19,9 +19,10 @@ Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& req
                           .environment = request.environment,
                           .deadline = request.deadline,
                           .stop = request.stop,
-                          .on_stdout = {},
-                          .on_stderr = {},
-                          .run_id = request.run_id};
+                          .on_stdout = request.on_stdout,
+                          .on_stderr = request.on_stderr,
+                          .run_id = request.run_id,
+                          .stop_grace = request.stop_grace};
   if (request.read_stdin) {
     job.stdin_data = TRY(request.read_stdin());
   }

@@ -128,6 +128,11 @@ def printer(text, stream=1):
         (drop (call $fd_write (i32.const {stream}) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
 
 
+def records(audit):
+    """The records of an audit log."""
+    return [json.loads(line) for line in pathlib.Path(audit).read_text(encoding="ascii").splitlines()]
+
+
 def exiting(code):
     return f"""(module
       (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))

@@ -87,17 +87,20 @@ bool pass_proxy_listener(const LaunchPlan& plan, StepCounter& steps, Failure& fa
   return true;
 }
 
-// Without a root of its own: the file that the plan describes, or nothing.
-int open_program(const LaunchPlan& plan, const char* path) {
+// Without a root of its own: the file that the plan describes, by handle. Before the last walls are
+// up, because no filter lets openat2(2) through.
+int open_program(const LaunchPlan& plan) {
+  Failure failure;
+  const char* path = plan.steps.empty() ? "" : plan.steps.front().source.c_str();
   const int file = linux_::open_how_at(AT_FDCWD, path, O_PATH | O_NOFOLLOW,
                                        RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   struct stat status {};
-  if (file < 0 || plan.steps.empty() || ::fstat(file, &status) != 0) {
-    return -1;
+  if (file < 0 || ::fstat(file, &status) != 0) {
+    fail(failure, "openat2", path);
+    report_and_exit(Report::Kind::exec_failed, failure);
   }
   if (!is_same_file(plan.steps.front(), status)) {
     errno = ESTALE;
-    Failure failure;
     fail(failure, "changed since the policy was compiled:", path);
     report_and_exit(Report::Kind::exec_failed, failure);
   }
@@ -120,6 +123,7 @@ int open_program(const LaunchPlan& plan, const char* path) {
     fail(failure, "close_range", "");
     report_and_exit(Report::Kind::setup_failed, failure);
   }
+  const int program = plan.tier == Tier::landlock_only ? open_program(plan) : -1;
   if (!confine_self(plan, steps, ruleset, failure)) {
     report_and_exit(Report::Kind::setup_failed, failure);
   }
@@ -144,7 +148,6 @@ int open_program(const LaunchPlan& plan, const char* path) {
   const auto args = pointers(start->args);
   const auto environment = pointers(start->environment);
   if (plan.tier == Tier::landlock_only) {
-    const int program = open_program(plan, start->program.c_str());
     ::syscall(SYS_execveat, program, "", args.data(), environment.data(), AT_EMPTY_PATH);
   } else {
     // The path is a mount of the policy's own handle, in a root that nobody can change: by path is

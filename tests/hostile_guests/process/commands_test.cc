@@ -129,12 +129,10 @@ TEST_F(Commands, RealProgramsWork) {
 }
 
 TEST_F(Commands, AFileThatWasReplacedAfterCompilingIsNotRun) {
-  if (::access(OMNISANDBOX_HOSTILE_FOLDER, W_OK) != 0) {
+  const std::string program = trusted_copy("/bin/true", "replaced");
+  if (program.empty()) {
     GTEST_SKIP() << "this user cannot write beside the test program";
   }
-  const std::string program = std::string(OMNISANDBOX_HOSTILE_FOLDER) + "/replaced";
-  std::filesystem::copy_file("/bin/true", program,
-                             std::filesystem::copy_options::overwrite_existing);
   auto sandbox = ProcessSandbox::create(config({program.c_str()}));
   ASSERT_TRUE(sandbox);
   EXPECT_EQ(sandbox->run(program, {})->status, Status::ok);
@@ -144,6 +142,42 @@ TEST_F(Commands, AFileThatWasReplacedAfterCompilingIsNotRun) {
   EXPECT_EQ(changed.error().kind, ErrorKind::denied);
   EXPECT_THAT(changed.error().message, HasSubstr("compile the policy again"));
   std::filesystem::remove(program);
+}
+
+TEST_F(Commands, ShadowedNamesAreNotRun) {
+  for (const char* folder : {"work", "outside"}) {
+    const std::string shadow = path(folder) + "/cat";
+    std::filesystem::copy_file(hostile(), shadow);
+    for (const std::string& name :
+         {shadow, std::string("./cat"), std::string("../") + folder + "/cat"}) {
+      const auto denied = run(config({"cat"}), name, {"escaped"});
+      ASSERT_FALSE(denied) << name;
+      EXPECT_EQ(denied.error().kind, ErrorKind::denied) << name;
+    }
+  }
+  Config shadowed = config({"cat", "sh"});
+  shadowed.environment = {{"PATH", path("work") + ":/usr/bin"}};
+  EXPECT_EQ(must_run(shadowed, "cat", {"inside.txt"}).stdout_data, "inside");
+  EXPECT_THAT(must_run(shadowed, "sh", {"-c", "cat escaped || ./cat escaped"}).stdout_data,
+              Not(HasSubstr("ESCAPED")));
+}
+
+TEST_F(Commands, ToolsThatStartOthersStartNothingThatIsNotListed) {
+  const Config policy = config({"git", "awk", "sort", "sh"});
+  const std::string touch = "touch " + path("work/owned");
+  const std::vector<std::vector<std::string>> attempts = {
+      {"git", "clone", "--upload-pack", touch, path("work"), path("work/copy")},
+      {"git", "-c", "alias.x=!" + touch, "x"},
+      {"awk", "BEGIN { system(\"" + touch + "\") }"},
+      {"sort", "--compress-program=touch", "-S", "1k", "inside.txt"}};
+  for (const auto& attempt : attempts) {
+    must_run(policy, attempt[0], {attempt.begin() + 1, attempt.end()});
+    EXPECT_FALSE(exists("work/owned")) << attempt[0];
+  }
+  // The same tools work, and may start what is listed.
+  EXPECT_EQ(must_run(config({"awk", "sh", "cat"}), "awk", {"BEGIN { system(\"cat inside.txt\") }"})
+                .stdout_data,
+            "inside");
 }
 
 }  // namespace

@@ -142,5 +142,22 @@ TEST_F(Files, ASingleFileMayBeARule) {
   EXPECT_EQ(read("outside/one.txt"), "two\n");
 }
 
+TEST_F(Files, SparseFilesAreBoundedToo) {
+  Config small = config();
+  small.max_write_bytes = 4 * 1024 * 1024;
+  const Result result = must_run(small, hostile(), {"grow_sparse", path("work")});
+  EXPECT_THAT(result.stdout_data, AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("works: a small file"),
+                                        HasSubstr("works: a mapping")));
+}
+
+TEST_F(Files, EachFolderHasItsOwnAccess) {
+  Config policy = config({"sh"});
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read), PathRule(path("outside"))};
+  must_run(policy, "sh",
+           {"-c", "echo x > " + path("work/new") + "; echo y > " + path("outside/new")});
+  EXPECT_FALSE(exists("work/new"));
+  EXPECT_EQ(read("outside/new"), "y\n");
+}
+
 }  // namespace
 }  // namespace omnisandbox

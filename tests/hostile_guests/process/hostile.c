@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -22,6 +23,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -310,18 +312,113 @@ static void look_around(char** args) {
   verdict("kill pid 1", kill(1, SIGKILL) == 0 ? (errno = EPERM, -1) : -1);
 }
 
+/* args: a file that is not opened, a process outside. Nothing of it is changed where this works. */
+static void metadata(char** args) {
+  const char* file = args[0];
+  pid_t pid = (pid_t)atoi(args[1]);
+  struct rlimit limit;
+  verdict("chmod outside", chmod(file, 0644));
+  verdict("fchmodat outside", syscall(SYS_fchmodat, AT_FDCWD, file, 0644));
+  verdict("chown outside", chown(file, getuid(), getgid()));
+  verdict("times outside", utimensat(AT_FDCWD, file, NULL, 0));
+  verdict("attribute outside", setxattr(file, "user.x", "", 0, 0));
+  verdict("watch outside", inotify_add_watch(inotify_init(), file, IN_ACCESS));
+  verdict("limits of another process", prlimit(pid, RLIMIT_CORE, NULL, &limit));
+  verdict("priority of another process", setpriority(PRIO_PROCESS, (id_t)pid, 0));
+  cpu_set_t cpus;
+  sched_getaffinity(0, sizeof cpus, &cpus);
+  verdict("affinity of another process", sched_setaffinity(pid, sizeof cpus, &cpus));
+  printf("own limits: %d\n", getrlimit(RLIMIT_CORE, &limit));
+}
+
+/* Children that do nothing but compute. */
+static void burn_cpu(char** args) {
+  for (int child = atoi(args[0]); child > 0 && fork() > 0; --child) {
+  }
+  for (volatile long round = 0;; ++round) {
+  }
+}
+
+static volatile sig_atomic_t caught;
+static void on_signal(int signal) { caught = signal; }
+
+static void catch_signal(char** args) {
+  (void)args;
+  for (int signal = 1; signal < 32; ++signal)
+    sigaction(signal, &(struct sigaction){.sa_handler = on_signal}, NULL);
+  sigset_t mask;
+  sigfillset(&mask);
+  sigprocmask(SIG_BLOCK, &mask, NULL);
+  printf("ready\n");
+  fflush(stdout);
+  sigemptyset(&mask);
+  while (caught == 0) sigsuspend(&mask);
+  printf("caught %d\n", (int)caught);
+  fflush(stdout);
+  exit(5);
+}
+
+static void in_terminal(char** args) {
+  (void)args;
+  char key = 'x';
+  printf("terminals: %d%d%d\n", isatty(0), isatty(1), isatty(2));
+  printf("foreground: %d\n", tcgetpgrp(0) == getpgrp());
+  verdict("TIOCSTI", ioctl(0, TIOCSTI, &key));
+  verdict("/dev/ptmx", open("/dev/ptmx", O_RDWR));
+  verdict("/dev/pts", open("/dev/pts", O_RDONLY));
+  char line[64];
+  if (fgets(line, sizeof line, stdin) != NULL) printf("read %s", line);
+  printf("end of input: %d\n", fgets(line, sizeof line, stdin) == NULL);
+}
+
+/* A file that is large without having been written. */
+static void grow_sparse(char** args) {
+  signal(SIGXFSZ, SIG_IGN);
+  char path[512];
+  snprintf(path, sizeof path, "%s/sparse", args[0]);
+  int file = open(path, O_RDWR | O_CREAT, 0600);
+  long long huge = 10LL << 30;
+  verdict("ftruncate to 10 GiB", ftruncate(file, huge));
+  verdict("fallocate of 10 GiB", fallocate(file, 0, 0, huge));
+  verdict("a write at 10 GiB", pwrite(file, "x", 1, huge));
+  printf("%s: a small file\n", ftruncate(file, 4096) == 0 ? "works" : "broken");
+  char* map = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (map != MAP_FAILED) {
+    map[0] = 1;
+    printf("works: a mapping\n");
+  }
+  unlink(path);
+}
+
+/* What programs need of the kernel, and must have. */
+static void needed_calls(char** args) {
+  (void)args;
+  int pair[2];
+  printf("socketpair: %d\n", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+  printf("pipe: %d\n", pipe(pair));
+  printf("kill self: %d\n", kill(getpid(), 0));
+  printf("proc: %d\n", open("/proc/self/status", O_RDONLY) >= 0);
+  printf("shared memory: %d\n",
+         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+  printf("executable memory: %d\n",
+         mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+}
+
 int main(int argc, char** argv) {
   struct {
     const char* name;
     void (*attack)(char**);
-  } attacks[] = {{"exec_each", exec_each},     {"exec_with_arguments", exec_with_arguments},
-                 {"memfd", memfd_child},       {"exec_written", exec_written},
-                 {"escaped", escaped},         {"system_calls", system_calls},
-                 {"sockets", sockets},         {"inherited", inherited},
-                 {"environment", environment}, {"linger", linger},
-                 {"fork_bomb", fork_bomb},     {"memory_bomb", memory_bomb},
-                 {"open_files", open_files},   {"flood", flood},
-                 {"fill_disk", fill_disk},     {"look_around", look_around}};
+  } attacks[] = {{"exec_each", exec_each},       {"exec_with_arguments", exec_with_arguments},
+                 {"memfd", memfd_child},         {"exec_written", exec_written},
+                 {"escaped", escaped},           {"system_calls", system_calls},
+                 {"sockets", sockets},           {"inherited", inherited},
+                 {"environment", environment},   {"linger", linger},
+                 {"fork_bomb", fork_bomb},       {"memory_bomb", memory_bomb},
+                 {"open_files", open_files},     {"flood", flood},
+                 {"fill_disk", fill_disk},       {"look_around", look_around},
+                 {"burn_cpu", burn_cpu},         {"catch_signal", catch_signal},
+                 {"in_terminal", in_terminal},   {"grow_sparse", grow_sparse},
+                 {"needed_calls", needed_calls}, {"metadata", metadata}};
   for (size_t index = 0; argc > 1 && index < sizeof attacks / sizeof attacks[0]; ++index) {
     if (strcmp(argv[1], attacks[index].name) == 0) {
       attacks[index].attack(argv + 2);

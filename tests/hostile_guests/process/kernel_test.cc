@@ -65,5 +65,35 @@ TEST_F(Kernel, TerminalEscapesAndNulPassThroughAsBytes) {
   EXPECT_EQ(result.stdout_data, std::string("a\0b\033[2Jc", 8));
 }
 
+TEST_F(Kernel, WhatProgramsNeedWorks) {
+  EXPECT_EQ(
+      must_run(config(), hostile(), {"needed_calls"}).stdout_data,
+      "socketpair: 0\npipe: 0\nkill self: 0\nproc: 1\nshared memory: 1\nexecutable memory: 1\n");
+}
+
+TEST_F(Kernel, ATerminalIsTheCommandsOwnAndTakesNoInjectedInput) {
+  Config policy = config();
+  const Result result = must_run(policy, hostile(), {"in_terminal"},
+                                 {.stdin_data = "typed\n", .streams = CommandStreams::terminal});
+  EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("terminals: 111"), HasSubstr("foreground: 1"),
+                                        HasSubstr("read typed"), HasSubstr("end of input: 1"),
+                                        HasSubstr("refused: TIOCSTI"), Not(HasSubstr("ESCAPED"))));
+  EXPECT_EQ(result.stderr_data, "");
+  EXPECT_THAT(must_run(policy, hostile(), {"in_terminal"}).stdout_data,
+              HasSubstr("terminals: 000"));
+}
+
+TEST_F(Kernel, WithNetHttpAndNoProxyThereIsNoNetwork) {
+  Config policy = config({"sh"});
+  policy.capabilities.push_back(Capability::net_http);
+  policy.allowed_hosts = {"*"};
+  const Result result = must_run(policy, hostile(), {"sockets"});
+  EXPECT_THAT(result.stdout_data,
+              AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("refused: socket AF_INET")));
+  EXPECT_THAT(
+      result.sandbox.layers,
+      testing::Contains("network namespace without network (no proxy is set up for net_http)"));
+}
+
 }  // namespace
 }  // namespace omnisandbox

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -70,6 +72,42 @@ class ProcessTest : public testing::Test {
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     return result ? *std::move(result) : Result{};
   }
+  /// A copy of a program in a folder that nobody else may write; empty where this user may not.
+  static std::string trusted_copy(const std::string& program, const std::string& name) {
+    const std::string copy = std::string(OMNISANDBOX_HOSTILE_FOLDER) + "/" + name;
+    std::error_code problem;
+    std::filesystem::copy_file(program, copy, std::filesystem::copy_options::overwrite_existing,
+                               problem);
+    return problem ? std::string() : copy;
+  }
+
+  /// Descriptors, children, mounts, control groups and temporary folders of this process.
+  static std::multiset<std::string> left_behind() {
+    std::multiset<std::string> found;
+    const auto add = [&found](const std::string& title, const std::string& file) {
+      std::stringstream text;
+      text << std::ifstream(file).rdbuf();
+      found.insert(title + text.str());
+    };
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code problem;
+      found.insert("fd " + std::filesystem::read_symlink(entry, problem).string());
+    }
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+      add("children ", entry.path() / "children");
+    }
+    add("mounts ", "/proc/self/mountinfo");
+    for (const char* place : {"/sys/fs/cgroup", "/tmp"}) {
+      add_names(place, found);
+    }
+    return found;
+  }
+  /// 1,000, or what OMNISANDBOX_MANY_RUNS says.
+  static int many_runs() {
+    const char* chosen = std::getenv("OMNISANDBOX_MANY_RUNS");
+    return chosen == nullptr ? 1000 : std::atoi(chosen);
+  }
+
   /// The hostile program tried `attack`, ended by itself, and nothing got through.
   Result attack(std::vector<std::string> args) const {
     const Result result = must_run(config(), hostile(), std::move(args));
@@ -79,6 +117,27 @@ class ProcessTest : public testing::Test {
   }
 
   std::filesystem::path folder_;
+
+ private:
+  // Of our own groups and folders: others may run at the same time, under names of their own.
+  static void add_names(const std::filesystem::path& place, std::multiset<std::string>& found) {
+    std::error_code problem;
+    const auto options = std::filesystem::directory_options::skip_permission_denied;
+    const bool is_groups = place != "/tmp";
+    for (auto entry = std::filesystem::recursive_directory_iterator(place, options, problem);
+         entry != std::filesystem::recursive_directory_iterator(); entry.increment(problem)) {
+      const std::string name = entry->path().filename().string();
+      if (!entry->is_directory(problem) || (!is_groups && !name.starts_with("omnisandbox-"))) {
+        entry.disable_recursion_pending();
+        continue;
+      }
+      struct stat status {};
+      if (name.starts_with("omnisandbox-") && ::stat(entry->path().c_str(), &status) == 0 &&
+          status.st_uid == ::geteuid() && !name.starts_with("omnisandbox-process-")) {
+        found.insert("folder " + entry->path().string());
+      }
+    }
+  }
 };
 
 }  // namespace omnisandbox

@@ -1,0 +1,159 @@
+// Machines that cannot give everything: weaker and saying so, or refused; never silently.
+#include "process/command_run.h"
+#include "process_fixture.h"
+
+namespace omnisandbox::process {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class Tiers : public ProcessTest {
+ protected:
+  /// As on a machine without user namespaces.
+  Expected<Result> run_weaker(const Config& config, const std::string& command,
+                              std::vector<std::string> args) {
+    auto policy = Policy::compile(config);
+    auto machinery = prepare_machinery({});
+    EXPECT_TRUE(policy && machinery);
+    (*machinery)->without_namespaces = true;
+    return run_confined(*policy, **machinery,
+                        {.command = command,
+                         .args = std::move(args),
+                         .deadline = std::chrono::steady_clock::now() + config.timeout.value(),
+                         .run_id = "weaker"});
+  }
+  // The second tier hides nothing inside an open folder, so the built-in secrets must not apply.
+  Config weaker_config(std::vector<CommandRule> more = {}) const {
+    Config result = config(std::move(more));
+    result.allow_secrets = true;
+    return result;
+  }
+  static bool has_second_tier(const Expected<Result>& result) {
+    return result || result.error().kind != ErrorKind::unavailable;
+  }
+};
+
+TEST_F(Tiers, WithoutNamespacesTheSecondTierHoldsAndIsNamed) {
+  const auto result =
+      run_weaker(weaker_config({"sh", "cat"}), "sh",
+                 {"-c", "cat inside.txt; echo new > made; cat " + path("outside/secret.txt") +
+                            "; echo x > " + path("outside/new") + "; /usr/bin/id; exit 0"});
+  if (!has_second_tier(result)) {
+    GTEST_SKIP() << result.error().message;
+  }
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->stdout_data, "inside");
+  EXPECT_EQ(read("work/made"), "new\n");
+  EXPECT_FALSE(exists("outside/new"));
+  EXPECT_THAT(result->stderr_data, HasSubstr("Permission denied"));
+  EXPECT_THAT(result->sandbox.layers, Contains(HasSubstr("second tier (weaker)")));
+}
+
+TEST_F(Tiers, TheSecondTierReachesNoOtherProcessAndNoSocket) {
+  const auto calls =
+      run_weaker(weaker_config(), hostile(), {"system_calls", std::to_string(::getpid())});
+  if (!has_second_tier(calls)) {
+    GTEST_SKIP() << calls.error().message;
+  }
+  ASSERT_TRUE(calls) << calls.error().message;
+  EXPECT_THAT(calls->stdout_data,
+              AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("refused: kill outside: EPERM")));
+  EXPECT_THAT(run_weaker(weaker_config(), hostile(), {"sockets"})->stdout_data,
+              Not(HasSubstr("ESCAPED")));
+  EXPECT_THAT(run_weaker(weaker_config(), hostile(), {"inherited"})->stdout_data,
+              Not(HasSubstr("ESCAPED")));
+}
+
+TEST_F(Tiers, NoTierChangesWhatIsKnownOfAFileOrAnotherProcess) {
+  const std::vector<std::string> attack = {"metadata", path("outside/secret.txt"),
+                                           std::to_string(::getpid())};
+  EXPECT_THAT(must_run(config(), hostile(), attack).stdout_data,
+              AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("own limits: 0")));
+  const auto weaker = run_weaker(weaker_config(), hostile(), attack);
+  if (!has_second_tier(weaker)) {
+    GTEST_SKIP() << weaker.error().message;
+  }
+  ASSERT_TRUE(weaker) << weaker.error().message;
+  EXPECT_THAT(weaker->stdout_data, AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("own limits: 0")));
+}
+
+TEST_F(Tiers, TheSecondTierEndsTheWholeTree) {
+  Config policy = weaker_config();
+  policy.timeout = std::chrono::milliseconds(500);
+  const auto result = run_weaker(policy, hostile(), {"linger", "ignore"});
+  if (!has_second_tier(result)) {
+    GTEST_SKIP() << result.error().message;
+  }
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, Status::timeout);
+  // Whoever lingers would be a child of this process's reaper, and still run this program.
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::error_code problem;
+    const auto program = std::filesystem::read_symlink(entry.path() / "exe", problem);
+    EXPECT_NE(program.string(), hostile()) << entry.path();
+  }
+}
+
+TEST_F(Tiers, WhatTheSecondTierCannotHoldIsRefused) {
+  write("work/.env", "TOKEN=1");
+  const auto hiding = run_weaker(config({"cat"}), "cat", {"inside.txt"});
+  ASSERT_FALSE(hiding);
+  EXPECT_EQ(hiding.error().kind, ErrorKind::unavailable);
+  EXPECT_THAT(hiding.error().message, HasSubstr("hides or narrows"));
+  Config renaming = weaker_config({"cat"});
+  renaming.allowed_paths = {PathRule(path("outside"), PathAccess::read, "/elsewhere")};
+  const auto renamed = run_weaker(renaming, "cat", {"/elsewhere/secret.txt"});
+  ASSERT_FALSE(renamed);
+  EXPECT_EQ(renamed.error().kind, ErrorKind::unavailable);
+}
+
+TEST_F(Tiers, WithoutALauncherNothingRuns) {
+  const auto missing = ProcessSandbox::create(config(), {.launcher = path("absent")});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::unavailable);
+  // Nor with one that others could have written.
+  write("outside/launcher", "");
+  std::filesystem::permissions(path("outside/launcher"), std::filesystem::perms::all);
+  const auto writable = ProcessSandbox::create(config(), {.launcher = path("outside/launcher")});
+  ASSERT_FALSE(writable);
+  EXPECT_THAT(writable.error().message, HasSubstr("nobody else may write"));
+}
+
+TEST_F(Tiers, MissingControlGroupsAreNamed) {
+  const Result result = must_run(config({"true"}), "true", {});
+  EXPECT_THAT(result.sandbox.layers,
+              testing::AnyOf(Contains(HasSubstr("cgroup v")),
+                             Contains("memory by rlimit and watch (weaker: no memory cgroup)")));
+}
+
+TEST_F(Tiers, AStepThatFailsIsAClearErrorAndLeavesNothing) {
+  auto policy = Policy::compile(config({"true"}));
+  auto machinery = prepare_machinery({});
+  ASSERT_TRUE(policy && machinery);
+  const CommandJob job{.command = "true",
+                       .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60),
+                       .run_id = "failing"};
+  // Every step of the launcher fails once; the first number beyond the last step fails nothing.
+  std::uint32_t step = 0;
+  const auto before = left_behind();
+  for (bool failed = true; failed;) {
+    ASSERT_LT(++step, 1000U);
+    (*machinery)->failing_step = step;
+    const auto result = run_confined(*policy, **machinery, job);
+    failed = !result;
+    if (failed) {
+      EXPECT_EQ(result.error().kind, ErrorKind::unavailable) << result.error().message;
+      EXPECT_EQ(result.error().system_errno, EIO) << result.error().message;
+    } else {
+      EXPECT_EQ(result->status, Status::ok);
+    }
+  }
+  EXPECT_GT(step, 40U);
+  EXPECT_EQ(left_behind(), before);
+}
+
+}  // namespace
+}  // namespace omnisandbox::process
