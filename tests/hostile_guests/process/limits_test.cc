@@ -182,7 +182,7 @@ TEST_F(Limits, ManyRunsLeaveNothingBehind) {
   for (int index = 0; index < runs; ++index) {
     ASSERT_EQ(sandbox->run("true", {})->status, Status::ok) << index;
   }
-  EXPECT_EQ(left_behind(), before);
+  expect_nothing_left(before);
 }
 
 TEST_F(Limits, RunsAtOnceDoNotDisturbEachOther) {

@@ -113,7 +113,7 @@ TEST_F(Pool, ManyRunsAtOnceAndNothingIsLeft) {
   }
   machinery_.reset();
   policy_.reset();
-  EXPECT_EQ(left_behind(), before);
+  expect_nothing_left(before);
 }
 
 }  // namespace

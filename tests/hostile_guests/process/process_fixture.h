@@ -6,11 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "omnisandbox/process_sandbox.h"
@@ -101,6 +105,20 @@ class ProcessTest : public testing::Test {
       add_names(place, found);
     }
     return found;
+  }
+  /// Fails where something is there that was not before, and stays. Other tests run at the same
+  /// time: what is theirs goes away.
+  static void expect_nothing_left(const std::multiset<std::string>& before) {
+    std::multiset<std::string> left;
+    const auto now = left_behind();
+    std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
+                        std::inserter(left, left.end()));
+    for (int attempt = 0; attempt < 100 && !left.empty(); ++attempt) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      const auto again = left_behind();
+      std::erase_if(left, [&again](const std::string& one) { return !again.contains(one); });
+    }
+    EXPECT_THAT(left, testing::IsEmpty());
   }
   /// 1,000, or what OMNISANDBOX_MANY_RUNS says.
   static int many_runs() {

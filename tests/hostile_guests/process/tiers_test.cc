@@ -152,7 +152,7 @@ TEST_F(Tiers, AStepThatFailsIsAClearErrorAndLeavesNothing) {
     }
   }
   EXPECT_GT(step, 40U);
-  EXPECT_EQ(left_behind(), before);
+  expect_nothing_left(before);
 }
 
 }  // namespace
