@@ -58,7 +58,7 @@ struct Result {
   std::uint64_t stderr_bytes = 0;
   std::chrono::nanoseconds duration{};
   std::uint64_t peak_memory_bytes = 0;
-  std::chrono::nanoseconds cpu_time{};  ///< of a command and all that it started
+  std::chrono::nanoseconds cpu_time{};         ///< of a command and all that it started
   std::optional<std::uint64_t> fuel_consumed;  ///< set when fuel was metered
   CacheUse module_cache = CacheUse::none;
   SandboxDescription sandbox;
