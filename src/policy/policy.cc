@@ -101,15 +101,21 @@ Explanation explain_request(const policy::CompiledPolicy& compiled, std::string_
     method = resource.substr(0, space);
     url = resource.substr(space + 1);
   }
-  const auto target = policy::canonicalise_url(url);
+  // "CONNECT host:port", as a client asks a proxy for a tunnel.
+  const bool is_tunnel = method == "CONNECT";
+  const bool is_authority = is_tunnel && url.find("://") == std::string_view::npos;
+  const auto target =
+      policy::canonicalise_url(is_authority ? fmt::format("https://{}/", url) : std::string(url));
   if (!target) {
     return malformed(Capability::net_http, resource, target.error().message);
   }
-  const auto judged = compiled.judge_request(*target, method, resource);
+  const auto judged = is_tunnel ? compiled.judge_tunnel(*target, resource)
+                                : compiled.judge_request(*target, method, resource);
   if (!judged) {
     return refusal(judged.error());
   }
-  std::string reason = "the rule allows it";
+  std::string reason =
+      is_tunnel ? "the rule allows a tunnel for TLS to that host" : "the rule allows it";
   if (!target->host_is_address) {
     reason += "; the addresses of the name are judged when the connection is made";
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/try.h"
+#include "policy/command/absent_command.h"
 #include "policy/limits.h"
 
 namespace omnisandbox::process {
@@ -36,7 +37,7 @@ Expected<JudgedCommand> judge_job(const Policy& policy, const CommandJob& job) {
   const policy::CompiledPolicy& compiled = policy.compiled();
   auto grant = compiled.judge_command(job.command, job.args);
   if (!grant) {
-    return Error::from_denial(std::move(grant).error());
+    return policy::refused_command(std::move(grant).error());
   }
   JudgedCommand judged;
   const auto use = [&](const policy::ResolvedCommand& command) {

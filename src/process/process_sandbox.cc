@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/random_id.h"
 #include "base/try.h"
+#include "policy/command/absent_command.h"
 #include "policy/compiled_policy.h"
 #include "process/command_run.h"
 #include "process/command_signals.h"
@@ -54,7 +55,7 @@ class ProcessSandbox::Impl {
     decision.rule = grant ? std::string(grant->rule) : grant.error().rule;
     decision.reason = grant ? std::string() : grant.error().reason;
     TRY(record(std::move(decision), run_id));
-    return grant ? Expected<void>{} : Error::from_denial(std::move(grant).error());
+    return grant ? Expected<void>{} : policy::refused_command(std::move(grant).error());
   }
 
   Policy policy;

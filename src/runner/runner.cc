@@ -9,6 +9,7 @@
 #include "base/random_id.h"
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
+#include "policy/command/absent_command.h"
 #include "policy/compiled_policy.h"
 #include "runner/confined_commands.h"
 #include "runner/outcome.h"
@@ -128,7 +129,7 @@ Expected<void> Runner::judge_command(const Policy& policy, const RunRequest& req
   decision.rule = rule.error().rule;
   decision.reason = rule.error().reason;
   TRY(record(decision, policy));
-  return Error::from_denial(std::move(rule).error());
+  return policy::refused_command(std::move(rule).error());
 }
 
 Expected<Result> Runner::judge_and_run(const Policy& policy, const RunRequest& request,

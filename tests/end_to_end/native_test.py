@@ -47,6 +47,13 @@ class Native(Case):
         done, result = self.run_json("call", "--policy", self.allowed, "--json", "exec_run", "id")
         self.assertEqual((done.code, result["status"]), (126, "denied"))
 
+    def test_a_listed_command_that_is_absent_is_127(self):
+        policy = self.commands_policy(allowed_commands=["no-such-command-here", "sh"])
+        done, result = self.run_json("run", "--policy", policy, "--json", "--", "no-such-command-here")
+        self.assertEqual((done.code, result["status"], result["error"]["kind"]), (127, "failed", "not_found"))
+        self.assertIn("was absent when the policy was compiled", result["error"]["message"])
+        self.assertEqual(self.native("another-one", policy=policy).code, 126)
+
     def test_the_deadline_is_124_and_nothing_survives(self):
         done, result = self.run_json("run", "--policy", self.allowed, "--timeout", "500ms", "--json", "--", "sh", "-c",
                                      "echo begun; sleep 1000 & sleep 1000")

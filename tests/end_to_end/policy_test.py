@@ -91,7 +91,7 @@ class Explain(Case):
 
     def test_allowed_is_0(self):
         for request in (["fs_read", str(self.folder / "open/a")], ["net_http", "https://api.example.com/x"],
-                        ["net_http", "POST https://api.example.com/x"], ["exec_run", "true"], ["exec_run", "cat -n x"],
+                        ["net_http", "POST https://api.example.com/x"], ["net_http", "CONNECT api.example.com:443"], ["exec_run", "true"], ["exec_run", "cat -n x"],
                         ["exec_run", "--", "cat", "-n", "x"]):
             done = self.explain(*request)
             self.assertEqual(done.code, 0, f"{request} {done}")
@@ -101,7 +101,7 @@ class Explain(Case):
     def test_denied_is_126_with_reason_and_remedy(self):
         for request in (["fs_read", "/etc/passwd"], ["fs_write", str(self.folder / "open/a")], ["net_http", "https://example.com/"],
                         ["net_http", "POST https://read.example.com/"], ["net_http", "https://api.example.com:8443/"],
-                        ["exec_run", "id"], ["exec_run", "cat x"]):
+                        ["net_http", "CONNECT example.com:443"], ["exec_run", "id"], ["exec_run", "cat x"]):
             done = self.explain(*request)
             self.assertEqual(done.code, 126, f"{request} {done}")
             for part in (b"denied", b"reason ", b"remedy "):

@@ -10,10 +10,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "egress/proxy/body_end.h"
 #include "egress/proxy/client_side.h"
 #include "egress/proxy/limits.h"
+#include "egress/proxy/splice_flow.h"
 
 namespace omnisandbox::egress {
 
@@ -49,14 +53,6 @@ struct PiecesBody {
 /// How a body is written on.
 enum class BodyFraming : std::uint8_t { as_it_is, chunked };
 
-/// How a body ended.
-enum class BodyEnd : std::uint8_t {
-  whole,
-  source_failed,  ///< the sender went away in the middle, or sent what is no HTTP
-  sink_failed,    ///< the receiver went away
-  limit,          ///< `count` said no
-};
-
 /// Moves one message's body from a parser's source to another socket. The framing is taken off and
 /// put on anew, so that both sides agree where it ends.
 template <bool is_request>
@@ -77,15 +73,23 @@ class BodyPump : public std::enable_shared_from_this<BodyPump<is_request>> {
         framing_(framing),
         count_(std::move(count)) {}
 
-  void start(std::function<void(BodyEnd)> done) {
+  /// `head` goes out together with the first piece: one packet and one wake-up of the receiver
+  /// where the answer is short.
+  void start(std::string head, std::function<void(BodyEnd)> done) {
     const auto self = this->shared_from_this();  // `done` may let go of it
+    head_ = std::move(head);
     done_ = std::move(done);
     step();
   }
   /// `done` is not called any more. The owner must let go of the pump.
-  void cancel() { done_ = nullptr; }
+  void cancel() {
+    done_ = nullptr;
+    if (flow_) std::exchange(flow_, nullptr)->cancel();
+  }
 
  private:
+  using Pieces = std::vector<boost::asio::const_buffer>;
+
   void step() {
     parser_.get().body().clear();
     error_code error;
@@ -95,15 +99,11 @@ class BodyPump : public std::enable_shared_from_this<BodyPump<is_request>> {
       used += parser_.put(boost::asio::buffer(buffer_.data() + used), error);
     if (error && error != boost::beast::http::error::need_more) {
       finish(BodyEnd::source_failed);
-    } else if (parser_.get().body().empty()) {
-      buffer_.consume(used);
-      if (parser_.is_done()) {
-        finish_whole();
-      } else {
-        read();
-      }
-    } else {
+    } else if (!parser_.get().body().empty() || !head_.empty() || parser_.is_done()) {
       write(used);
+    } else {
+      buffer_.consume(used);
+      if (!splice()) read();
     }
   }
 
@@ -120,7 +120,7 @@ class BodyPump : public std::enable_shared_from_this<BodyPump<is_request>> {
                               if (error) {
                                 self->finish(BodyEnd::source_failed);
                               } else {
-                                self->finish_whole();
+                                self->step();
                               }
                             } else if (error) {
                               self->finish(BodyEnd::source_failed);
@@ -131,42 +131,61 @@ class BodyPump : public std::enable_shared_from_this<BodyPump<is_request>> {
                           });
   }
 
+  // What is there, and what stands around it: all in one write.
   void write(std::size_t used) {
-    std::vector<boost::asio::const_buffer>& pieces = parser_.get().body();
-    const std::size_t size = boost::asio::buffer_size(pieces);
-    if (!count_(size)) {
+    Pieces& body = parser_.get().body();
+    const std::size_t size = boost::asio::buffer_size(body);
+    if (size > 0 && !count_(size)) {
       finish(BodyEnd::limit);
       return;
     }
-    if (framing_ == BodyFraming::chunked) {
+    const bool is_last = parser_.is_done();
+    Pieces pieces;
+    pieces.reserve(body.size() + 4);
+    pieces.push_back(boost::asio::buffer(head_));
+    if (framing_ == BodyFraming::chunked && size > 0) {
       chunk_head_ = fmt::format("{:x}\r\n", size);
-      pieces.insert(pieces.begin(), boost::asio::buffer(chunk_head_));
-      pieces.push_back(boost::asio::buffer("\r\n", 2));
+      pieces.push_back(boost::asio::buffer(chunk_head_));
+    }
+    pieces.insert(pieces.end(), body.begin(), body.end());
+    if (framing_ == BodyFraming::chunked) {
+      constexpr std::string_view chunk_end = "\r\n0\r\n\r\n";
+      const std::size_t begin = size > 0 ? 0 : 2;
+      const std::size_t end = is_last ? chunk_end.size() : 2;
+      pieces.push_back(boost::asio::buffer(chunk_end.data() + begin, end - begin));
     }
     boost::asio::async_write(
-        to_, pieces, [self = this->shared_from_this(), used](error_code error, std::size_t) {
+        to_, pieces,
+        [self = this->shared_from_this(), used, is_last](error_code error, std::size_t) {
           if (!self->done_) return;
           self->buffer_.consume(used);
+          self->head_.clear();
           if (error) {
             self->finish(BodyEnd::sink_failed);
-          } else if (self->parser_.is_done()) {
-            self->finish_whole();
+          } else if (is_last) {
+            self->finish(BodyEnd::whole);
           } else {
             self->step();
           }
         });
   }
 
-  void finish_whole() {
-    if (framing_ == BodyFraming::as_it_is) {
-      finish(BodyEnd::whole);
-      return;
+  // A long body whose end is known is nobody's business but the kernel's.
+  bool splice() {
+    const auto rest = parser_.content_length_remaining();
+    if (framing_ == BodyFraming::chunked || parser_.chunked() || !rest ||
+        *rest < splice_from_bytes || buffer_.size() > 0) {
+      return false;
     }
-    boost::asio::async_write(to_, boost::asio::buffer("0\r\n\r\n", 5),
-                             [self = this->shared_from_this()](error_code error, std::size_t) {
-                               if (self->done_)
-                                 self->finish(error ? BodyEnd::sink_failed : BodyEnd::whole);
-                             });
+    flow_ = SpliceFlow::create({.owner = owner_, .from = from_, .to = to_}, *rest, count_);
+    if (!flow_) return false;
+    flow_->start([weak = this->weak_from_this()](BodyEnd end) {
+      const auto self = weak.lock();
+      if (!self || !self->done_) return;
+      self->flow_.reset();
+      self->finish(end);
+    });
+    return true;
   }
 
   void finish(BodyEnd end) { std::exchange(done_, nullptr)(end); }
@@ -179,7 +198,9 @@ class BodyPump : public std::enable_shared_from_this<BodyPump<is_request>> {
   const BodyFraming framing_;
   std::function<bool(std::size_t)> count_;
   std::function<void(BodyEnd)> done_;
+  std::string head_;
   std::string chunk_head_;
+  std::shared_ptr<SpliceFlow> flow_;
 };
 
 }  // namespace omnisandbox::egress

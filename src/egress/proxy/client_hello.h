@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@ struct ClientHello {
   Stage stage = Stage::incomplete;
   /// Of `complete`: the name that the client asks for, in lower case; empty: it names none.
   std::string server_name{};
+  std::size_t size_bytes = 0;  ///< of `complete`: with the headers of its records
   /// Of `refused`: why, as the end of a sentence.
   std::string_view refusal{};
 };

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-/// ClientHello messages for tests, as bytes.
+/// The beginnings of TLS for tests, as bytes.
 namespace omnisandbox::egress::test {
 
 inline std::string number(std::size_t value, int bytes) {
@@ -48,5 +48,25 @@ inline std::string hello_for(std::string_view name) {
 inline std::string hello_without_name() {
   return record(hello_message(extension(43, std::string("\x02\x03\x04", 3))));
 }
+
+/// A ServerHello with 32 bytes of `random`, in a record of its own.
+inline std::string server_hello(std::string_view random) {
+  const std::string body = std::string("\x03\x03", 2) + std::string(random) +
+                           with_length(std::string(32, 's'), 1) + std::string("\x13\x01\x00", 3) +
+                           with_length(extension(43, std::string("\x03\x04", 2)), 2);
+  return record(std::string(1, '\x02') + with_length(body, 3));
+}
+inline std::string server_hello() { return server_hello(std::string(32, 'R')); }
+
+/// SHA-256 of "HelloRetryRequest" as its random value (RFC 8446 section 4.1.3).
+inline std::string hello_retry_request() {
+  return server_hello(
+      std::string_view("\xCF\x21\xAD\x74\xE5\x9A\x61\x11\xBE\x1D\x8C\x02\x1E\x65\xB8\x91"
+                       "\xC2\xA2\x11\x16\x7A\xBB\x8C\x5E\x07\x9E\x09\xE2\xC8\xA8\x33\x9C",
+                       32));
+}
+
+inline std::string change_cipher_spec() { return record("\x01", 20); }
+inline std::string encrypted(std::string_view content) { return record(content, 23); }
 
 }  // namespace omnisandbox::egress::test

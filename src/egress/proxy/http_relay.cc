@@ -17,13 +17,6 @@ using boost::system::error_code;
 
 constexpr std::string_view limit_operation = "proxy.limit";
 
-// Cuts "http://authority/path" in two.
-std::pair<std::string_view, std::string_view> split_url(std::string_view url) {
-  constexpr std::size_t scheme_bytes = std::string_view("http://").size();
-  const std::size_t slash = url.find('/', scheme_bytes);
-  return {url.substr(scheme_bytes, slash - scheme_bytes), url.substr(slash)};
-}
-
 bool is_bodiless(unsigned status) { return status / 100 == 1 || status == 204 || status == 304; }
 
 }  // namespace
@@ -63,15 +56,9 @@ void HttpRelay::refuse(std::string reason) {
 }
 
 void HttpRelay::send_head() {
-  const auto [authority, path] = split_url(request_.target.url);
-  request_text_ = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request_.method, path, authority);
-  append_headers(request_text_, request_.headers);
-  if (const auto length = parser_->content_length()) {
-    request_text_ += fmt::format("Content-Length: {}\r\n", *length);
-  } else if (parser_->chunked()) {
-    request_text_ += "Transfer-Encoding: chunked\r\n";
-  }
-  request_text_ += "Connection: close\r\n\r\n";
+  const auto length = parser_->content_length();
+  request_text_ = request_head_text(
+      request_, length ? std::optional<std::uint64_t>(*length) : std::nullopt, parser_->chunked());
   boost::asio::async_write(server_, boost::asio::buffer(request_text_),
                            [self = shared_from_this()](error_code error, std::size_t) {
                              if (!self->done_) return;
@@ -97,7 +84,7 @@ void HttpRelay::send_body() {
           relay->client_->allow(idle_timeout);
           return relay->context_.run.count_bytes(size);
         });
-    self->request_pump_->start([self](BodyEnd end) {
+    self->request_pump_->start({}, [self](BodyEnd end) {
       if (!self->done_) return;
       if (end == BodyEnd::whole) {
         self->is_request_sent_ = true;
@@ -172,7 +159,7 @@ void HttpRelay::take_head() {
   }
   BodyFraming framing = BodyFraming::as_it_is;
   std::string head = head_for_client(framing);
-  if (!head.empty()) write_head(std::move(head), framing);
+  if (!head.empty()) write_answer(std::move(head), framing);
 }
 
 // Empty where the response is refused.
@@ -210,26 +197,12 @@ std::string HttpRelay::head_for_client(BodyFraming& framing) {
   return head + "\r\n";
 }
 
-void HttpRelay::write_head(std::string head, BodyFraming framing) {
-  response_text_ = std::move(head);
-  boost::asio::async_write(
-      client_->socket, boost::asio::buffer(response_text_),
-      [self = shared_from_this(), framing](error_code error, std::size_t) {
-        if (!self->done_) return;
-        if (error) {
-          self->finish(End::broken);
-          return;
-        }
-        if (self->response_->is_done()) {
-          self->end_response(BodyEnd::whole);
-          return;
-        }
-        self->response_pump_ = std::make_shared<BodyPump<false>>(
-            self, self->server_, self->client_->socket, self->server_buffer_, *self->response_,
-            framing,
-            [relay = self.get()](std::size_t size) { return relay->count_response(size); });
-        self->response_pump_->start([self](BodyEnd end) { self->end_response(end); });
-      });
+void HttpRelay::write_answer(std::string head, BodyFraming framing) {
+  response_pump_ = std::make_shared<BodyPump<false>>(
+      shared_from_this(), server_, client_->socket, server_buffer_, *response_, framing,
+      [this](std::size_t size) { return count_response(size); });
+  response_pump_->start(std::move(head),
+                        [self = shared_from_this()](BodyEnd end) { self->end_response(end); });
 }
 
 bool HttpRelay::count_response(std::size_t size) {

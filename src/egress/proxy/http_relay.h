@@ -48,7 +48,7 @@ class HttpRelay : public std::enable_shared_from_this<HttpRelay> {
   void send_body();
   void read_head();
   void take_head();
-  void write_head(std::string head, BodyFraming framing);
+  void write_answer(std::string head, BodyFraming framing);
   std::string head_for_client(BodyFraming& framing);
   bool count_response(std::size_t size);
   void end_response(BodyEnd end);
@@ -68,7 +68,6 @@ class HttpRelay : public std::enable_shared_from_this<HttpRelay> {
   std::shared_ptr<BodyPump<true>> request_pump_;
   std::shared_ptr<BodyPump<false>> response_pump_;
   std::string request_text_;
-  std::string response_text_;
   int informational_responses_ = 0;
   std::uint64_t received_bytes_ = 0;
   bool is_request_sent_ = false;

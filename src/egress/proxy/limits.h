@@ -8,8 +8,8 @@
 /// bounds a hostile one.
 namespace omnisandbox::egress {
 
-// Each takes two descriptors of the host process, which commonly has 1,024. Further clients wait in
-// the listener's queue.
+// Each takes two descriptors of the host process, which commonly has 1,024, and two more for each
+// direction of a long transfer. Further clients wait in the listener's queue.
 inline constexpr std::size_t max_connections_per_run = 64;
 // Request line and headers together; the URL is at most 8 KiB of them.
 inline constexpr std::uint32_t max_head_bytes = 64 * 1024;
@@ -17,6 +17,10 @@ inline constexpr std::uint32_t max_head_bytes = 64 * 1024;
 inline constexpr std::size_t max_client_hello_bytes = 16 * 1024;
 // Read and passed on at a time, in each direction of each connection.
 inline constexpr std::size_t relay_buffer_bytes = 128 * 1024;
+// A direction that has moved so much, or a body that is longer, is worth a pipe of its own.
+inline constexpr std::uint64_t splice_from_bytes = 512 * 1024;
+// An ordinary user has 64 MiB of wide pipes (pipe(7)); beyond, they are narrow.
+inline constexpr std::size_t splice_pipe_bytes = 512 * 1024;
 // Informational responses (1xx) before the final one.
 inline constexpr int max_informational_responses = 20;
 // Both directions of all connections of a run. Nobody means to move more through one command; an

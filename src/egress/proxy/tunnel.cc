@@ -1,10 +1,10 @@
 #include "egress/proxy/tunnel.h"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 #include <utility>
 
 #include "base/error.h"
-#include "egress/proxy/client_hello.h"
 
 namespace omnisandbox::egress {
 namespace {
@@ -13,6 +13,8 @@ using boost::system::error_code;
 
 constexpr std::string_view hello_operation = "proxy.server_name";
 constexpr std::string_view limit_operation = "proxy.limit";
+// What is held is the beginning of one record or hello at most; this much more completes it.
+constexpr std::size_t hello_room_bytes = 2 * max_client_hello_bytes;
 // Fatal alert "access denied" (RFC 8446 section 6), so that the client says what happened.
 constexpr std::array<char, 7> access_denied_alert = {21, 3, 3, 0, 2, 2, 49};
 
@@ -33,11 +35,23 @@ Tunnel::Tunnel(ProxyContext context, std::shared_ptr<ClientSide> client, JudgedR
 
 void Tunnel::start() {
   client_->allow(head_timeout);
-  read_hello();
+  // What the client sent right behind its request.
+  const std::string_view received = text_of(client_->buffer);
+  const std::size_t size = received.size();
+  ways_[up].buffer.assign(received.begin(), received.end());
+  client_->buffer = {};
+  if (count(up, size)) {
+    take(up, size);
+  } else {
+    end();
+  }
 }
 
 void Tunnel::cancel() {
   done_ = nullptr;
+  for (Direction& way : ways_) {
+    if (way.flow) std::exchange(way.flow, nullptr)->cancel();
+  }
   error_code ignored;
   client_->socket.close(ignored);
   server_.close(ignored);
@@ -45,48 +59,21 @@ void Tunnel::cancel() {
 
 void Tunnel::end() {
   const auto done = std::exchange(done_, nullptr);
-  error_code ignored;
-  client_->socket.close(ignored);
-  server_.close(ignored);
+  cancel();
   if (done) done();
 }
 
-void Tunnel::read_hello() {
-  const ClientHello hello = read_client_hello(text_of(client_->buffer));
-  switch (hello.stage) {
-    case ClientHello::Stage::refused:
-      refuse(std::string(hello.refusal));
-      return;
-    case ClientHello::Stage::complete:
-      if (const auto denial = judge_server_name(request_, hello.server_name)) {
-        refuse(*denial);
-        return;
-      }
-      client_->allow(idle_timeout);
-      ways_[up].buffer.assign(text_of(client_->buffer).begin(), text_of(client_->buffer).end());
-      client_->buffer = {};
-      write(up, ways_[up].buffer.size());
-      relay(down);
-      return;
-    case ClientHello::Stage::incomplete:
-      break;
-  }
-  client_->socket.async_read_some(client_->buffer.prepare(max_client_hello_bytes),
-                                  [self = shared_from_this()](error_code error, std::size_t size) {
-                                    if (!self->done_) return;
-                                    if (error) {
-                                      self->end();
-                                      return;
-                                    }
-                                    self->client_->buffer.commit(size);
-                                    self->read_hello();
-                                  });
+void Tunnel::refuse(std::string_view reason) {
+  refuse(tunnel_denial(request_, std::string(reason)));
 }
-
-void Tunnel::refuse(std::string reason) { refuse(tunnel_denial(request_, std::move(reason))); }
 
 void Tunnel::refuse(const Denial& denial) {
   context_.run.denied(hello_operation, denial);
+  if (is_open_) {
+    // Something may be on its way to the client, where an alert would stand in the middle.
+    end();
+    return;
+  }
   boost::asio::async_write(client_->socket, boost::asio::buffer(access_denied_alert),
                            [self = shared_from_this()](error_code, std::size_t) {
                              if (self->done_) self->end();
@@ -95,34 +82,104 @@ void Tunnel::refuse(const Denial& denial) {
 
 void Tunnel::relay(Way way) {
   Direction& direction = ways_[way];
-  direction.buffer.resize(relay_buffer_bytes);
+  if (watch_.is_over() && direction.held_bytes == 0 && direction.moved_bytes >= splice_from_bytes &&
+      splice(way)) {
+    return;
+  }
+  direction.buffer.resize(std::max(relay_buffer_bytes, direction.held_bytes + hello_room_bytes));
   direction.from.async_read_some(
-      boost::asio::buffer(direction.buffer),
+      boost::asio::buffer(direction.buffer) + direction.held_bytes,
       [self = shared_from_this(), way](error_code error, std::size_t size) {
         if (!self->done_) return;
-        if (error == boost::asio::error::eof) {
+        if (error == boost::asio::error::eof && self->is_open_) {
           self->half_close(way);
         } else if (error || !self->count(way, size)) {
           self->end();
         } else {
-          self->client_->allow(idle_timeout);
-          self->write(way, size);
+          // Whoever says hello byte by byte gets no more time for it.
+          if (self->is_open_) self->client_->allow(idle_timeout);
+          self->take(way, size);
         }
       });
+}
+
+void Tunnel::take(Way way, std::size_t size) {
+  ways_[way].held_bytes += size;
+  pass_on(way);
+}
+
+// Looks at what is held, and lets go of what may go on.
+void Tunnel::pass_on(Way way) {
+  Direction& direction = ways_[way];
+  const std::string_view held(direction.buffer.data(), direction.held_bytes);
+  const HandshakeWatch::Progress progress =
+      way == up ? watch_.client_sent(held) : watch_.server_sent(held);
+  if (!progress.refusal.empty()) {
+    refuse(progress.refusal);
+    return;
+  }
+  if (progress.asks_for) {
+    if (const auto denial = judge_server_name(request_, *progress.asks_for)) {
+      refuse(*denial);
+      return;
+    }
+    if (!std::exchange(is_open_, true)) {
+      client_->allow(idle_timeout);
+      relay(down);
+    }
+  }
+  if (progress.passed_bytes > 0) {
+    write(way, progress.passed_bytes);
+  } else {
+    relay(way);
+  }
 }
 
 void Tunnel::write(Way way, std::size_t size) {
   Direction& direction = ways_[way];
   boost::asio::async_write(direction.to, boost::asio::buffer(direction.buffer.data(), size),
-                           [self = shared_from_this(), way](error_code error, std::size_t) {
+                           [self = shared_from_this(), way](error_code error, std::size_t written) {
                              if (!self->done_) return;
                              if (error) {
                                self->end();
                                return;
                              }
                              self->client_->allow(idle_timeout);
-                             self->relay(way);
+                             Direction& done = self->ways_[way];
+                             done.moved_bytes += written;
+                             done.held_bytes -= written;
+                             if (done.held_bytes > 0) {
+                               std::copy_n(
+                                   done.buffer.begin() + static_cast<std::ptrdiff_t>(written),
+                                   done.held_bytes, done.buffer.begin());
+                               self->pass_on(way);
+                             } else {
+                               self->relay(way);
+                             }
                            });
+}
+
+bool Tunnel::splice(Way way) {
+  Direction& direction = ways_[way];
+  direction.flow =
+      SpliceFlow::create({.owner = shared_from_this(), .from = direction.from, .to = direction.to},
+                         std::nullopt, [this, way](std::size_t size) {
+                           client_->allow(idle_timeout);
+                           return count(way, size);
+                         });
+  if (!direction.flow) return false;
+  direction.buffer = {};
+  direction.flow->start([self = weak_from_this(), way](BodyEnd end) {
+    const auto tunnel = self.lock();
+    if (!tunnel || !tunnel->done_) return;
+    tunnel->ways_[way].flow.reset();
+    if (end == BodyEnd::whole) {
+      tunnel->half_close(way);
+    } else {
+      tunnel->end();
+    }
+  });
+  return true;
 }
 
 void Tunnel::half_close(Way way) {

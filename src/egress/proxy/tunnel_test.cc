@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
 #include <mutex>
+#include <random>
+#include <thread>
 
 #include "egress/proxy/client_hello_bytes.h"
 #include "egress/proxy/limits.h"
@@ -9,23 +11,29 @@
 namespace omnisandbox::egress {
 namespace {
 
+using test::change_cipher_spec;
+using test::encrypted;
 using test::hello_for;
 using test::RawClient;
+using test::server_hello;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 using namespace std::string_literals;
 
-// What is behind the tunnels: keeps every byte that comes, and answers each piece with "got:"
-// before it.
+// What is behind the tunnels: keeps every byte that comes. Answers its pieces with what it was told
+// to, one after the other, and then each with "got:" before it.
 class Sink {
  public:
-  Sink() : listener_(test::listen_on_loopback()) {
+  explicit Sink(std::vector<std::string> answers = {test::server_hello()})
+      : answers_(std::move(answers)), listener_(test::listen_on_loopback()) {
     thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
   }
   ~Sink() {
     thread_.request_stop();
     ::shutdown(listener_.first.get(), SHUT_RDWR);
+    const std::lock_guard lock(mutex_);
+    if (served_ >= 0) ::shutdown(served_, SHUT_RDWR);
   }
   std::string port() const { return std::to_string(listener_.second); }
   std::string seen() {
@@ -40,30 +48,42 @@ class Sink {
       const linux_::Fd socket(::accept4(listener_.first.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!socket.is_open()) continue;
       ++connections_;
-      char bytes[64 * 1024];
+      serve_next(socket.get());
+      std::vector<char> bytes(256 * 1024);
       ssize_t size = 0;
-      while ((size = ::recv(socket.get(), bytes, sizeof bytes, 0)) > 0) {
-        const std::string piece(bytes, static_cast<std::size_t>(size));
+      std::size_t answered = 0;
+      while (!stop.stop_requested() &&
+             (size = ::recv(socket.get(), bytes.data(), bytes.size(), 0)) > 0) {
+        const std::string piece(bytes.data(), static_cast<std::size_t>(size));
         {
           const std::lock_guard lock(mutex_);
           seen_ += piece;
         }
-        const std::string answer = "got:" + piece;
+        const std::string answer =
+            answered < answers_.size() ? answers_[answered++] : "got:" + piece;
         ::send(socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
       }
+      serve_next(-1);
     }
   }
+  void serve_next(int socket) {
+    const std::lock_guard lock(mutex_);
+    served_ = socket;
+  }
 
+  const std::vector<std::string> answers_;
   std::pair<linux_::Fd, std::uint16_t> listener_;
   std::mutex mutex_;
-  std::string seen_;
+  std::string seen_;  // guarded by mutex_
+  int served_ = -1;   // guarded by mutex_
   std::atomic<int> connections_{0};
   std::jthread thread_;
 };
 
 class TunnelTest : public test::ProxyTest {
  protected:
-  std::string authority() const { return "localhost:" + sink_.port(); }
+  std::string authority() const { return authority(sink_); }
+  static std::string authority(const Sink& sink) { return "localhost:" + sink.port(); }
   RawClient connect(const std::string& authority) const {
     RawClient one = client();
     one.send("CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n");
@@ -77,6 +97,15 @@ class TunnelTest : public test::ProxyTest {
     EXPECT_EQ(one.receive_all(), "\x15\x03\x03\x00\x02\x02\x31"s) << reason;
     EXPECT_EQ(sink_.seen(), "");
   }
+  /// A tunnel whose handshake is over.
+  RawClient connect_encrypted(const std::string& authority) const {
+    RawClient one = connect(authority);
+    one.send(hello_for("localhost"));
+    EXPECT_EQ(one.receive(server_hello().size()), server_hello());
+    one.send(change_cipher_spec());
+    EXPECT_EQ(one.receive(4 + change_cipher_spec().size()), "got:" + change_cipher_spec());
+    return one;
+  }
   Sink sink_;
 };
 
@@ -85,17 +114,88 @@ TEST_F(TunnelTest, CarriesTlsForItsHost) {
   RawClient one = connect(authority());
   const std::string hello = hello_for("LocalHost");
   one.send(hello.substr(0, 3));
-  one.send(hello.substr(3) + "more");
-  EXPECT_EQ(one.receive(hello.size() + 8), "got:" + hello + "more");
-  one.send("and more");
-  EXPECT_EQ(one.receive(12), "got:and more");
+  one.send(hello.substr(3) + encrypted("early"));
+  EXPECT_EQ(one.receive(server_hello().size()), server_hello());
+  one.send(encrypted("finished"));
+  EXPECT_THAT(one.receive(4 + encrypted("finished").size()), EndsWith(encrypted("finished")));
+  one.send("anything");
+  EXPECT_THAT(one.receive(12), "got:anything");
   one.finish_sending();
   EXPECT_EQ(one.receive_all(), "");
-  EXPECT_EQ(sink_.seen(), hello + "moreand more");
+  EXPECT_EQ(sink_.seen(), hello + encrypted("early") + encrypted("finished") + "anything");
   EXPECT_EQ(proxy_->stop().denial_count, 0U);
   ASSERT_EQ(records().size(), 1U);
   EXPECT_EQ(records()[0].operation, "proxy.connect");
   EXPECT_EQ(records()[0].resource, authority());
+}
+
+TEST_F(TunnelTest, ASecondClientHelloIsJudgedLikeTheFirst) {
+  for (const std::string& name : {"localhost"s, "evil.example"s, ""s}) {
+    Sink retrying({test::hello_retry_request(), server_hello()});
+    start({authority(retrying)});
+    RawClient one = connect(authority(retrying));
+    const std::string first = hello_for("localhost");
+    one.send(first);
+    EXPECT_EQ(one.receive(test::hello_retry_request().size()), test::hello_retry_request());
+    const std::string second = name.empty() ? test::hello_without_name() : hello_for(name);
+    // Its first half must not reach the server either.
+    one.send(second.substr(0, 40));
+    one.send(second.substr(40));
+    if (name == "localhost") {
+      EXPECT_EQ(one.receive(server_hello().size()), server_hello());
+      EXPECT_EQ(retrying.seen(), first + second);
+      EXPECT_EQ(proxy_->stop().denial_count, 0U);
+    } else {
+      EXPECT_EQ(one.receive_all(), "");
+      EXPECT_EQ(retrying.seen(), first);
+      EXPECT_EQ(proxy_->stop().denial_count, 1U);
+    }
+  }
+}
+
+TEST_F(TunnelTest, AServerThatDoesNotAnswerWithTlsIsCutOff) {
+  Sink other({"SSH-2.0-x\r\n"});
+  start({authority(other)});
+  RawClient one = connect(authority(other));
+  one.send(hello_for("localhost"));
+  EXPECT_EQ(one.receive_all(), "");
+  const ProxyReport report = proxy_->stop();
+  ASSERT_EQ(report.denials.size(), 1U);
+  EXPECT_THAT(report.denials[0].reason, HasSubstr("does not answer with TLS"));
+}
+
+TEST_F(TunnelTest, LongTransfersArriveWhole) {
+  start({authority()});
+  RawClient one = connect_encrypted(authority());
+  // Far beyond what is copied before a pipe is worth it, in both directions at once.
+  std::string sent;
+  std::mt19937 random(1);
+  while (sent.size() < 8 * splice_from_bytes) sent += static_cast<char>(random());
+  std::jthread sender([&] {
+    one.send(sent);
+    one.finish_sending();
+  });
+  const std::string came = one.receive_all();
+  sender.join();
+  EXPECT_THAT(sink_.seen(), EndsWith(sent));
+  EXPECT_GT(came.size(), sent.size());
+  EXPECT_EQ(proxy_->stop().denial_count, 0U);
+}
+
+TEST_F(TunnelTest, AReceiverThatGoesAwayEndsALongTransfer) {
+  Sink flood({server_hello(), std::string(32 * 1024 * 1024, 'x')});
+  start({authority(flood)});
+  for (int i = 0; i < 3; ++i) {
+    RawClient one = connect(authority(flood));
+    one.send(hello_for("localhost"));
+    one.receive(server_hello().size());
+    one.send(change_cipher_spec());
+    EXPECT_EQ(one.receive(4 * splice_from_bytes).size(), 4 * splice_from_bytes);
+  }
+  // The proxy serves others, and nobody died of SIGPIPE.
+  RawClient other = connect(authority(flood));
+  other.send(hello_for("localhost"));
+  EXPECT_EQ(other.receive(server_hello().size()), server_hello());
 }
 
 TEST_F(TunnelTest, ABrokenPromiseReachesNobody) {
@@ -125,7 +225,7 @@ TEST_F(TunnelTest, AnAddressNeedsNoName) {
   start({address});
   RawClient one = connect(address);
   one.send(test::hello_without_name());
-  EXPECT_THAT(one.receive(4), "got:");
+  EXPECT_EQ(one.receive(server_hello().size()), server_hello());
   RawClient other = connect(address);
   other.send(hello_for("evil.example"));
   EXPECT_EQ(other.receive_all(), "\x15\x03\x03\x00\x02\x02\x31"s);
@@ -160,7 +260,7 @@ TEST_F(TunnelTest, SocksOpensTheSameTunnels) {
   one.send(request("localhost", port));
   EXPECT_EQ(one.receive(10), "\x05\x00\x00\x01\0\0\0\0\0\0"s);
   one.send(hello_for("localhost"));
-  EXPECT_EQ(one.receive(4), "got:");
+  EXPECT_EQ(one.receive(server_hello().size()), server_hello());
 
   const auto reply_to = [&](const std::string& bytes) {
     RawClient other = client();
@@ -180,14 +280,20 @@ TEST_F(TunnelTest, SocksOpensTheSameTunnels) {
 }
 
 TEST_F(TunnelTest, BringsAsMuchAsThePolicySays) {
-  start(Config{.allowed_hosts = {authority()}, .max_response_bytes = 4096});
-  RawClient one = connect(authority());
-  one.send(hello_for("localhost"));
-  while (one.send(std::string(1000, 'x')) && !one.receive(100).empty()) {
+  for (const std::uint64_t limit : {std::uint64_t{4096}, 2 * splice_from_bytes}) {
+    start(Config{.allowed_hosts = {authority()}, .max_response_bytes = limit});
+    RawClient one = connect_encrypted(authority());
+    std::uint64_t came = server_hello().size() + 4 + change_cipher_spec().size();
+    while (one.send(std::string(1000, 'x'))) {
+      const std::size_t size = one.receive(1000).size();
+      came += size;
+      if (size == 0) break;
+    }
+    EXPECT_LE(came, limit);
+    const ProxyReport report = proxy_->stop();
+    ASSERT_EQ(report.denials.size(), 1U);
+    EXPECT_EQ(report.denials[0].rule, "max_response_bytes");
   }
-  const ProxyReport report = proxy_->stop();
-  ASSERT_EQ(report.denials.size(), 1U);
-  EXPECT_EQ(report.denials[0].rule, "max_response_bytes");
 }
 
 }  // namespace

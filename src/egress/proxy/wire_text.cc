@@ -34,6 +34,23 @@ void append_headers(std::string& text, const std::vector<HttpHeader>& headers) {
     text.append(header.name).append(": ").append(header.value).append("\r\n");
 }
 
+std::string request_head_text(const JudgedRequest& request, std::optional<std::uint64_t> length,
+                              bool is_chunked) {
+  // "http://authority/path"
+  constexpr std::size_t scheme_bytes = std::string_view("http://").size();
+  const std::string_view url = request.target.url;
+  const std::size_t slash = url.find('/', scheme_bytes);
+  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method,
+                                 url.substr(slash), url.substr(scheme_bytes, slash - scheme_bytes));
+  append_headers(text, request.headers);
+  if (length) {
+    text += fmt::format("Content-Length: {}\r\n", *length);
+  } else if (is_chunked) {
+    text += "Transfer-Encoding: chunked\r\n";
+  }
+  return text + "Connection: close\r\n\r\n";
+}
+
 std::string printable_phrase(std::string_view phrase) {
   std::string result(phrase.substr(0, max_phrase_bytes));
   std::replace_if(

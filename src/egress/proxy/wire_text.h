@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/beast/http/message.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,11 @@ std::vector<HttpHeader> headers_of(const boost::beast::http::header<is_request, 
 
 /// One line each. The parser, or checked_headers, has seen to it that none holds a line end.
 void append_headers(std::string& text, const std::vector<HttpHeader>& headers);
+
+/// The head that goes to the server of a judged request: in origin form, with the framing of what
+/// follows, and for one request only. `length`: of its body, where it was told in advance.
+std::string request_head_text(const JudgedRequest& request, std::optional<std::uint64_t> length,
+                              bool is_chunked);
 
 /// `phrase` as it may stand in a status line: printable ASCII.
 std::string printable_phrase(std::string_view phrase);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "policy/command/absent_command.h"
 #include "policy/command/argument_patterns.h"
 #include "policy/command/command_finder.h"
 
@@ -268,7 +269,7 @@ Expected<CommandRules> CommandRules::compile(const Config& config,
       } else {
         known->second.problem =
             finding.state == CommandFinder::Finding::State::absent
-                ? "the command is listed but was absent when the policy was compiled"
+                ? std::string(absent_command_reason)
                 : fmt::format("the command is listed but not trusted: {}", finding.problem);
       }
       known->second.spellings.push_back(name);
