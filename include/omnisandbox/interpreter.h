@@ -42,12 +42,16 @@ struct EvaluateOptions {
 };
 
 struct InterpreterOptions {
+  /// As in RuntimeOptions. A worker has the interpreter mapped, and the next evaluation's instance
+  /// made, before its snippet comes; a session has a worker of its own.
+  Isolation isolation = Isolation::in_process;
   std::shared_ptr<AuditSink> audit{};
   std::shared_ptr<CommandRunner> commands{};  ///< none: exec_run answers `unavailable`
   /// Where the compiled interpreters are. Empty: beside the program, or where they were installed.
   /// The engine trusts what it finds, so the folder and its files must belong to this user or root,
   /// and nobody else may write there.
   std::string folder{};
+  std::string worker_program{};  ///< as in RuntimeOptions
 };
 
 /// An interpreter of one language under one policy, in the WebAssembly sandbox. The policy's files

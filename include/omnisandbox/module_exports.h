@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,13 @@ struct ExportCall {
   std::optional<std::string> value_json{};
 };
 
+/// How long compiling may take.
+struct LoadOptions {
+  /// Shortens the policy's, never lengthens it.
+  std::optional<std::chrono::milliseconds> timeout{};
+  std::stop_token stop{};
+};
+
 /// The exported functions of a core module or of a component, under one policy, called with JSON.
 ///
 /// WIT and JSON: numbers, `true`, strings (a `char` is a string of one) as they are; `list` and
@@ -33,17 +42,19 @@ struct ExportCall {
 /// Handles of resources, futures and streams cannot be passed.
 class ModuleExports {
  public:
-  /// Compiles `bytes` (a module in binary or text form, or a component in binary form); `name` is
-  /// the guest's argv[0]. Compiling is not bound by the deadline. Errors as Runtime::compile.
+  /// Compiles `bytes` (a module or a component, in binary or text form), or takes it from the
+  /// module cache; `name` is the guest's argv[0]. Errors as Runtime::compile; `timeout` and
+  /// `cancelled` too.
   static Expected<ModuleExports> load(Policy policy, std::string name,
-                                      std::span<const std::byte> bytes,
-                                      RuntimeOptions options = {});
+                                      std::span<const std::byte> bytes, RuntimeOptions options = {},
+                                      LoadOptions how = {});
   ModuleExports(ModuleExports&&) noexcept;
   ModuleExports& operator=(ModuleExports&&) noexcept;
   ~ModuleExports();  // calls must have ended
 
-  /// One line for each function: its name as `call` takes it, and its type as WIT.
-  std::vector<std::string> list() const;
+  /// One line for each function: its name as `call` takes it, and its type as WIT. Errors: where a
+  /// worker process is asked, and cannot answer.
+  Expected<std::vector<std::string>> list() const;
 
   /// Calls `function` ("name", or "interface#name" of a component) in a fresh instance. Errors:
   /// `not_found`, and `invalid_argument` where the arguments do not fit its type; how the guest

@@ -20,6 +20,7 @@
 #include "wasm/run/call_stack.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/run/run_input.h"
+#include "wasm/run/run_report.h"
 #include "wasm/worker/workers.h"
 
 namespace omnisandbox {
@@ -52,20 +53,6 @@ auto guarded(std::size_t stack_bytes, Function function) -> decltype(function())
     return base::make_error(ErrorKind::unavailable, "the WebAssembly sandbox failed: {}",
                             base::printable(error.what()));
   }
-}
-
-AuditRecord outcome_record(const Result& result) {
-  AuditRecord record;
-  record.event = AuditRecord::Event::outcome;
-  record.time = std::chrono::system_clock::now();
-  record.run_id = result.run_id;
-  record.sandbox = result.sandbox.kind;
-  record.status = result.status;
-  record.exit_code = result.exit_code;
-  record.duration = result.duration;
-  record.peak_memory_bytes = result.peak_memory_bytes;
-  record.denial_count = result.denial_count;
-  return record;
 }
 
 SandboxDescription describe(bool metered) {
@@ -163,16 +150,11 @@ class Runtime::Impl {
           base::printable(program));
     }
     return guarded(stack_for_guest, [&]() -> Expected<Result> {
-      auto result = run(program, std::move(options), started,
-                        [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
-                          return execute_in_slot(module, guest, timeout);
-                        });
-      if (result && result->error && result->error->kind == ErrorKind::invalid_argument) {
-        return *result->error;  // a worker found that there is nothing to run
-      }
-      if (result) {
-        result->module_cache = module.cache_use();
-      }
+      auto result = TRY(run(program, std::move(options), started,
+                            [&](wasm::GuestRun& guest, std::chrono::milliseconds timeout) {
+                              return execute_in_slot(module, guest, timeout);
+                            }));
+      result.module_cache = module.cache_use();
       return result;
     });
   }
@@ -182,7 +164,7 @@ class Runtime::Impl {
                            Error error) {
     return guarded(wasm::engine_stack_bytes, [&] {
       return run(program, std::move(options), started,
-                 [&](wasm::GuestRun&, std::chrono::milliseconds) {
+                 [&](wasm::GuestRun&, std::chrono::milliseconds) -> Expected<wasm::Execution> {
                    return wasm::Execution{.ending = wasm::ending_of(std::move(error))};
                  });
     });
@@ -203,10 +185,8 @@ class Runtime::Impl {
   template <class Execute>
   Expected<Result> run(std::string_view program, RunOptions options, Clock::time_point started,
                        Execute execute);
-  wasm::Execution execute_in_slot(const Module& module, wasm::GuestRun& run,
-                                  std::chrono::milliseconds timeout);
-  Result make_result(wasm::GuestRun& run, wasm::Execution execution) const;
-  void record_outcome(Result& result) const;
+  Expected<wasm::Execution> execute_in_slot(const Module& module, wasm::GuestRun& run,
+                                            std::chrono::milliseconds timeout);
 
   const Policy policy_;
   const RuntimeOptions options_;
@@ -238,69 +218,34 @@ Expected<Result> Runtime::Impl::run(std::string_view program, RunOptions options
   guest.args = std::move(input.args);
   guest.environment = std::move(input.environment);
   guest.stdin_data = std::move(options.stdin_data);
-  Result result = make_result(guest, execute(guest, timeout));
+  auto execution = TRY(execute(guest, timeout));
+  Result result = wasm::report_run(guest, std::move(execution),
+                                   workers_ ? workers_->description() : description_);
   result.duration = Clock::now() - started;
-  record_outcome(result);
+  wasm::record_outcome(options_.audit.get(), policy_.config(), result);
   return result;
 }
 
-wasm::Execution Runtime::Impl::execute_in_slot(const Module& module, wasm::GuestRun& run,
-                                               std::chrono::milliseconds timeout) {
+Expected<wasm::Execution> Runtime::Impl::execute_in_slot(const Module& module, wasm::GuestRun& run,
+                                                         std::chrono::milliseconds timeout) {
   const auto& context = run.context;
   if (auto in_time = context.check_time(); !in_time) {
-    return {.ending = wasm::ending_of(std::move(in_time).error())};
+    return wasm::Execution{.ending = wasm::ending_of(std::move(in_time).error())};
   }
   auto turn = concurrent_runs_.take(1, "concurrent runs (max_concurrent_runs)", context.deadline(),
                                     context.stop());
   if (!turn) {
-    return {.ending = wasm::ending_of(std::move(turn).error())};
+    return wasm::Execution{.ending = wasm::ending_of(std::move(turn).error())};
   }
   if (workers_ != nullptr) {
-    return workers_->execute(*module.for_workers, run, timeout);
+    return TRY(workers_->execute({.code = module.for_workers.get()}, run, timeout)).execution;
   }
   auto slots = engine_->slots().take(module.here->pool_slots(), "instance slots of this process",
                                      context.deadline(), context.stop());
   if (!slots) {
-    return {.ending = wasm::ending_of(std::move(slots).error())};
+    return wasm::Execution{.ending = wasm::ending_of(std::move(slots).error())};
   }
   return wasm::execute_guest(*engine_, *module.here, run, memory_limit_bytes_, timeout);
-}
-
-Result Runtime::Impl::make_result(wasm::GuestRun& run, wasm::Execution execution) const {
-  Result result;
-  result.status = execution.ending.status;
-  result.exit_code = execution.ending.exit_code;
-  result.error = std::move(execution.ending.error);
-  result.stdout_bytes = run.stdout_capture.total_bytes();
-  result.stdout_truncated = run.stdout_capture.truncated();
-  result.stdout_data = run.stdout_capture.take();
-  result.stderr_bytes = run.stderr_capture.total_bytes();
-  result.stderr_truncated = run.stderr_capture.truncated();
-  result.stderr_data = run.stderr_capture.take();
-  result.peak_memory_bytes = execution.peak_memory_bytes;
-  result.fuel_consumed = execution.fuel_consumed;
-  result.sandbox = workers_ ? workers_->description() : description_;
-  result.denial_count = run.context.denial_count();
-  if (result.denial_count > 0) {
-    result.denials = run.context.denials();
-  }
-  result.run_id = run.context.run_id();
-  return result;
-}
-
-void Runtime::Impl::record_outcome(Result& result) const {
-  if (options_.audit == nullptr) {
-    return;
-  }
-  auto written = options_.audit->write(outcome_record(result));
-  if (!written && policy_.config().audit_required) {
-    result.status = Status::failed;
-    result.error =
-        base::make_error(ErrorKind::unavailable,
-                         "the run ended, and its outcome could not be recorded although the "
-                         "policy says audit_required: true: {}",
-                         written.error().message);
-  }
 }
 
 Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -326,8 +271,8 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
   const policy::Limits& limits = policy.compiled().limits();
   if (options.isolation == Isolation::worker) {
     workers = TRY(wasm::worker::Workers::create(
-        policy, limits.memory_limit(policy::default_module_memory_bytes), options.worker_program,
-        cache));
+        policy, wasm::worker::Guests::modules,
+        limits.memory_limit(policy::default_module_memory_bytes), options.worker_program, cache));
   } else {
     const wasm::FuelMetering fuel(limits.fuel.has_value());
     engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));

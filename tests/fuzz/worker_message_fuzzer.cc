@@ -13,6 +13,7 @@
 #include "wasm/guest_run.h"
 #include "wasm/host_module.h"
 #include "wasm/worker/forwarded_calls.h"
+#include "wasm/worker/host_messages.h"
 #include "wasm/worker/messages.h"
 
 namespace {
@@ -55,6 +56,28 @@ void make_call(const Call& call) {
   functions[call.function]->invoke(guest_call, call.arguments.data());
 }
 
+// As the parent does with it; nothing is allowed.
+void check_host_request(std::string_view bytes) {
+  const auto request = decode_host_request(bytes);
+  if (!request) {
+    return;
+  }
+  if (encode(*request) != bytes) {
+    std::abort();
+  }
+  static const Policy policy = *Policy::compile(Config{.max_output_bytes = 4096});
+  auto host_functions = HostFunctions::create(policy, {});
+  if (!host_functions || perform(*host_functions, *request)) {
+    std::abort();
+  }
+}
+
+void check_host_answer(std::string_view bytes) {
+  if (const auto answer = decode_host_answer(bytes); answer && encode(*answer) != bytes) {
+    std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -62,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 16) {
     case 0:
       return check<Configure>(bytes), 0;
     case 1:
@@ -83,6 +106,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       return check<Finished>(bytes), 0;
     case 9:
       return check<Compiled>(bytes), 0;
+    case 12:
+      return check<List>(bytes), 0;
+    case 13:
+      return check<Listed>(bytes), 0;
+    case 14:
+      return check_host_request(bytes), 0;
+    case 15:
+      return check_host_answer(bytes), 0;
     default:
       break;
   }

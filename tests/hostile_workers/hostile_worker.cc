@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -14,10 +15,12 @@
 #include "wasm/worker/build_identity.h"
 #include "wasm/worker/channel.h"
 #include "wasm/worker/forwarded_calls.h"
+#include "wasm/worker/host_messages.h"
 
 namespace {
 
 using namespace omnisandbox;
+using namespace omnisandbox::wasm;
 using namespace omnisandbox::wasm::worker;
 
 constexpr auto no_deadline = Channel::Deadline();
@@ -36,22 +39,28 @@ class Liar {
   }
   /// Plays the compiler when asked to, otherwise waits for the run.
   std::optional<Run> wait_for_run() {
-    for (;;) {
-      const auto message = channel_.receive(any_size, no_deadline);
-      if (!message) {
-        ::_exit(0);
-      }
-      if (message->type == MessageType::compile) {
-        static_cast<void>(channel_.take_descriptor());
-        const linux_::Fd output = channel_.take_descriptor();
-        static_cast<void>(!::write(output.get(), "code", 4));
-        static_cast<void>(channel_.send(MessageType::compiled, encode(Compiled{}), no_deadline));
-      } else if (message->type == MessageType::load) {
-        static_cast<void>(
-            channel_.send(MessageType::loaded, encode(Loaded{.has_entry = true}), no_deadline));
-      } else if (message->type == MessageType::run) {
-        return decode<Run>(message->payload);
-      }
+    while (wait_for_message() != MessageType::run) {
+    }
+    return decode<Run>(payload_);
+  }
+  MessageType wait_for_message() {
+    const auto message = channel_.receive(any_size, no_deadline);
+    if (!message) {
+      ::_exit(0);
+    }
+    if (message->type == MessageType::compile) {
+      static_cast<void>(channel_.take_descriptor());
+      const linux_::Fd output = channel_.take_descriptor();
+      static_cast<void>(!::write(output.get(), "code", 4));
+      send(MessageType::compiled, encode(Compiled{}));
+    } else if (message->type == MessageType::load) {
+      send(MessageType::loaded, encode(Loaded{}));
+    }
+    payload_ = message->payload;
+    return message->type;
+  }
+  void wait_for_list() {
+    while (wait_for_message() != MessageType::list) {
     }
   }
   void send(MessageType type, std::string_view payload) {
@@ -89,12 +98,23 @@ class Liar {
     const auto reply = decode<CallReply>(message->payload);
     return reply ? static_cast<std::int32_t>(reply->result) : INT32_MIN;
   }
+  /// A component's call of a host function; what the parent answers.
+  std::string ask(const HostRequest& request) {
+    send(MessageType::host_request, encode(request));
+    const auto message = channel_.receive(any_size, no_deadline);
+    if (!message) {
+      ::_exit(0);
+    }
+    const auto answer = decode_host_answer(message->payload);
+    return !answer ? "nonsense" : *answer ? "ok" : std::string(to_string(answer->error().kind));
+  }
   void print(std::string_view text) {
     send(MessageType::output, encode(Output{.stream = 1, .bytes = text}));
   }
 
  private:
   Channel channel_;
+  std::string payload_;  // of the last message
 };
 
 void wait_for_ever() {
@@ -140,6 +160,17 @@ std::map<std::string, std::function<void(Liar&)>> roles() {
       {"never_finishes", instead_of_running([](Liar&, const Run&) { wait_for_ever(); })},
       {"stops_itself", instead_of_running([](Liar&, const Run&) { ::raise(SIGSTOP); })},
       {"crashes", instead_of_running([](Liar&, const Run&) { ::raise(SIGSEGV); })},
+      // As the engine does where its own memory is used up.
+      {"runs_out_of_memory", instead_of_running([](Liar&, const Run&) {
+         constexpr std::string_view words = "memory allocation of 1048576 bytes failed\n";
+         static_cast<void>(!::write(STDERR_FILENO, words.data(), words.size()));
+         ::abort();
+       })},
+      {"babbles", instead_of_running([](Liar&, const Run&) {
+         const std::string words(1 << 20, '\x1b');
+         static_cast<void>(!::write(STDERR_FILENO, words.data(), words.size()));
+         ::abort();
+       })},
       {"garbage", instead_of_running(
                       [](Liar& liar, const Run&) { liar.send_raw(std::string(4096, '\xAA')); })},
       {"huge_message", instead_of_running([](Liar& liar, const Run&) {
@@ -236,6 +267,38 @@ std::map<std::string, std::function<void(Liar&)>> roles() {
          liar.print("alive");
          liar.finish();
        })},
+      // The same by the other road.
+      {"asks_by_requests", instead_of_running([](Liar& liar, const Run& run) {
+         const std::string& path = run.args.at(1);
+         std::string answers;
+         for (const HostRequest& request :
+              {HostRequest(ReadFile{path}), HostRequest(WriteFile{path, "x"}),
+               HostRequest(StatFile{path}), HostRequest(ListDirectory{path}),
+               HostRequest(DeleteFile{path}), HostRequest(MakeDirectory{path}),
+               HostRequest(HttpRequest{.url = "http://127.0.0.1"}),
+               HostRequest(CommandRequest{.command = "id"})}) {
+           answers += liar.ask(request) + " ";
+         }
+         liar.print(answers);
+         liar.finish();
+       })},
+      {"garbage_request", instead_of_running([](Liar& liar, const Run&) {
+         liar.send(MessageType::host_request, std::string(100, '\xFF'));
+         wait_for_ever();
+       })},
+      {"value_of_a_command", instead_of_running([](Liar& liar, const Run&) {
+         liar.finish({.status = Status::ok, .value = "1"});
+       })},
+      {"value_that_is_no_json", instead_of_running([](Liar& liar, const Run&) {
+         liar.finish({.status = Status::ok, .value = "1}, \"denials\": [], \"x\": {"});
+       })},
+      {"lists_escapes",
+       [](Liar& liar) {
+         liar.greet();
+         liar.wait_for_list();
+         liar.send(MessageType::listed, encode(Listed{.lines = {"a\x1b[2Jb\nc: func()"}}));
+         wait_for_ever();
+       }},
       {"writes_without_end", instead_of_running([](Liar& liar, const Run& run) {
          const std::string path = run.args.at(1);
          const std::string memory = path + std::string(64 * 1024, 'w');

@@ -50,6 +50,18 @@ class HostileWorker : public ::testing::Test {
     return std::move(*made);
   }
   Runtime runtime(std::string_view role) const { return runtime(role, config()); }
+  ModuleExports load_exports(std::string_view role) const {
+    const fs::path program = folder_ / role;
+    fs::copy_file(OMNISANDBOX_HOSTILE_WORKER, program, fs::copy_options::overwrite_existing);
+    auto made = ModuleExports::load(
+        *Policy::compile(config()), "test", std::as_bytes(std::span(module_text)),
+        {.isolation = Isolation::worker, .worker_program = program.string()});
+    if (!made) {
+      ADD_FAILURE() << made.error().message;
+      std::abort();
+    }
+    return std::move(*made);
+  }
   /// Compiling is played by the hostile worker too: the module's code is never looked at.
   static Result run(Runtime& runtime, RunOptions options = {}) {
     auto result = runtime.run(std::as_bytes(std::span(module_text)), std::move(options));
@@ -150,6 +162,54 @@ TEST_F(HostileWorker, GetsNothingThatTheGuestMayNotHave) {
   std::ofstream(own) << "own";
   const Result allowed = run(made, {.args = {own}});
   EXPECT_EQ(allowed.stdout_data.substr(0, 6), "1 0 0 ") << allowed.stdout_data;
+}
+
+TEST_F(HostileWorker, GetsNothingMoreByAComponentsRequests) {
+  Runtime made = runtime("asks_by_requests");
+  const std::string secret = folder_ / "outside/secret.txt";
+  const Result denied = run(made, {.args = {secret}});
+  EXPECT_EQ(denied.stdout_data, "denied denied denied denied denied denied denied denied ");
+  EXPECT_EQ(denied.denial_count, 8U);
+  std::ifstream file(secret);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "secret");
+
+  const std::string own = folder_ / "allowed/own.txt";
+  std::ofstream(own) << "own";
+  const Result allowed = run(made, {.args = {own}});
+  EXPECT_EQ(allowed.stdout_data, "ok ok ok invalid_argument ok ok denied denied ");
+  EXPECT_TRUE(fs::is_directory(own));
+}
+
+TEST_F(HostileWorker, ThatUsedUpItsMemoryIsReportedAsThat) {
+  Runtime made = runtime("runs_out_of_memory");
+  const Result result = run(made);
+  EXPECT_EQ(result.status, Status::memory_limit) << message(result);
+  EXPECT_EQ(result.exit_code, 137);
+  Runtime babbling = runtime("babbles");
+  const Result babbled = run(babbling);
+  EXPECT_EQ(babbled.status, Status::failed);
+  EXPECT_EQ(message(babbled).find('\x1b'), std::string::npos);
+}
+
+TEST_F(HostileWorker, CannotReturnWhatIsNoValue) {
+  for (const std::string_view role : {"garbage_request", "value_of_a_command"}) {
+    Runtime made = runtime(role);
+    const Result result = run(made);
+    EXPECT_EQ(result.status, Status::failed) << role;
+  }
+  auto exports = load_exports("value_that_is_no_json");
+  const auto called = exports.call("f", {});
+  ASSERT_TRUE(called);
+  EXPECT_EQ(called->result.status, Status::failed);
+  EXPECT_FALSE(called->value_json);
+}
+
+TEST_F(HostileWorker, CannotPutEscapesIntoAList) {
+  auto exports = load_exports("lists_escapes");
+  const auto lines = exports.list();
+  ASSERT_TRUE(lines) << lines.error().message;
+  ASSERT_EQ(lines->size(), 1U);
+  EXPECT_EQ(lines->front().find_first_of("\x1b\n"), std::string::npos) << lines->front();
 }
 
 TEST_F(HostileWorker, CannotReachTheParentsMemory) {

@@ -14,12 +14,14 @@ static_assert(std::endian::native == std::endian::little, "entries are written i
 
 // Begins with a byte that no WebAssembly module, text or binary, begins with.
 constexpr std::array<char, 8> magic{'\x93', 'O', 'M', 'N', 'I', 'C', 'W', '\n'};
-constexpr std::uint32_t format = 1;
+constexpr std::uint32_t format = 2;
+constexpr std::uint32_t core_module = 0;
+constexpr std::uint32_t a_component = 1;
 
 // Everything after the HMAC and before the code. No padding: the sizes are asserted.
 struct Head {
   std::uint32_t format;
-  std::uint32_t reserved;
+  std::uint32_t kind;
   Digest module;
   Digest engine;
   std::uint64_t memory_count;
@@ -36,17 +38,41 @@ constexpr std::size_t authenticated_from = magic.size() + sizeof(Digest);
 constexpr std::size_t code_from = authenticated_from + sizeof(Head);
 
 Head head_of(const CacheEntry& entry) {
-  return {.format = format,
-          .reserved = 0,
-          .module = entry.key.module,
-          .engine = entry.key.engine,
-          .memory_count = entry.shape.memory_count,
-          .minimum_memory_bytes = entry.shape.minimum_memory_bytes,
-          .table_count = entry.shape.table_count,
-          .function_count = entry.shape.function_count,
-          .largest_function_bytes = entry.shape.largest_function_bytes,
-          .has_start_function = entry.shape.has_start_function ? 1U : 0U,
-          .code_bytes = entry.code.size()};
+  Head head{};
+  head.format = format;
+  head.module = entry.key.module;
+  head.engine = entry.key.engine;
+  head.code_bytes = entry.code.size();
+  if (const auto* shape = std::get_if<component::ComponentShape>(&entry.shape)) {
+    head.kind = a_component;
+    head.memory_count = shape->memory_count;
+    head.minimum_memory_bytes = shape->largest_minimum_memory_bytes;
+    head.table_count = shape->table_count;
+    return head;
+  }
+  const auto& shape = std::get<ModuleShape>(entry.shape);
+  head.kind = core_module;
+  head.memory_count = shape.memory_count;
+  head.minimum_memory_bytes = shape.minimum_memory_bytes;
+  head.table_count = shape.table_count;
+  head.function_count = shape.function_count;
+  head.largest_function_bytes = shape.largest_function_bytes;
+  head.has_start_function = shape.has_start_function ? 1U : 0U;
+  return head;
+}
+
+CodeShape shape_of(const Head& head) {
+  if (head.kind == a_component) {
+    return component::ComponentShape{.memory_count = head.memory_count,
+                                     .largest_minimum_memory_bytes = head.minimum_memory_bytes,
+                                     .table_count = head.table_count};
+  }
+  return ModuleShape{.memory_count = head.memory_count,
+                     .minimum_memory_bytes = head.minimum_memory_bytes,
+                     .table_count = head.table_count,
+                     .function_count = head.function_count,
+                     .largest_function_bytes = head.largest_function_bytes,
+                     .has_start_function = head.has_start_function == 1};
 }
 
 Error broken(std::string_view what) {
@@ -96,20 +122,21 @@ Expected<CacheEntry> decode_entry(std::span<const std::byte> bytes, const CacheS
   }
   Head head;
   std::memcpy(&head, bytes.data() + authenticated_from, sizeof head);
-  if (head.format != format || head.reserved != 0 || head.has_start_function > 1) {
+  if (head.format != format || head.kind > a_component || head.has_start_function > 1) {
     return broken("another version of this program made it");
   }
   if (head.code_bytes != bytes.size() - code_from) {
     return broken("its length is wrong");
   }
-  return CacheEntry{.key = {.module = head.module, .engine = head.engine},
-                    .shape = {.memory_count = head.memory_count,
-                              .minimum_memory_bytes = head.minimum_memory_bytes,
-                              .table_count = head.table_count,
-                              .function_count = head.function_count,
-                              .largest_function_bytes = head.largest_function_bytes,
-                              .has_start_function = head.has_start_function == 1},
-                    .code = bytes.subspan(code_from)};
+  CacheEntry entry{.key = {.module = head.module, .engine = head.engine},
+                   .shape = shape_of(head),
+                   .code = bytes.subspan(code_from)};
+  // What a component's head has no use for must be zero.
+  const Head expected_head = head_of(entry);
+  if (std::memcmp(&expected_head, &head, sizeof head) != 0) {
+    return broken("another version of this program made it");
+  }
+  return entry;
 }
 
 }  // namespace omnisandbox::wasm

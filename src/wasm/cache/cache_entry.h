@@ -8,7 +8,7 @@
 
 #include "omnisandbox/expected.h"
 #include "wasm/cache/digest.h"
-#include "wasm/module/module_shape.h"
+#include "wasm/module/code_shape.h"
 
 namespace omnisandbox::wasm {
 
@@ -27,7 +27,7 @@ struct CacheKey {
 /// decoded after its authentication: who does not know the key cannot make one.
 struct CacheEntry {
   CacheKey key;
-  ModuleShape shape;
+  CodeShape shape;
   std::span<const std::byte> code;  ///< borrowed from what was decoded or given
 };
 
@@ -37,8 +37,9 @@ using CacheSecret = std::array<std::uint8_t, 32>;
 // Machine code is a few times the size of its module, and modules are bounded too.
 inline constexpr std::uint64_t max_cache_entry_bytes = 512 * 1024 * 1024;
 
-/// Layout, little-endian: magic (8), HMAC (32) over all that follows, format (4), reserved (4),
-/// module (32), engine (32), shape (6 × 8), code size (8), code.
+/// Layout, little-endian: magic (8), HMAC (32) over all that follows, format (4), kind (4: 0 for a
+/// core module, 1 for a component), module (32), engine (32), shape (6 × 8; a component has the
+/// first three), code size (8), code.
 Expected<std::vector<std::byte>> encode_entry(const CacheEntry& entry, const CacheSecret& secret);
 
 /// Whether `bytes` claim to be an entry: they begin with the magic.

@@ -9,15 +9,10 @@
 #include "wasm/component/host/interfaces.h"
 #include "wasm/component/limits.h"
 #include "wasm/component/wasi/interfaces.h"
+#include "wasm/module/module_text.h"
 
 namespace omnisandbox::wasm::component {
 namespace {
-
-std::string message_of(const wasmtime_error_t& error) {
-  ByteVector message;
-  wasmtime_error_message(&error, message.out());
-  return base::printable(message.text(), 1024);
-}
 
 // "wasi:io/poll" of "wasi:io/poll@0.2.12".
 std::string_view without_version(std::string_view name) { return name.substr(0, name.find('@')); }
@@ -87,12 +82,38 @@ Expected<void> check_imports(const wasm_engine_t* engine, const wasmtime_compone
                           missing);
 }
 
+// Code that was authenticated.
+ComponentOwner load_code(const ComponentEngine& engine, std::span<const std::byte> code) {
+  wasmtime_component_t* component = nullptr;
+  const ErrorOwner error(wasmtime_component_deserialize(
+      engine.get(), reinterpret_cast<const std::uint8_t*>(code.data()), code.size(), &component));
+  return ComponentOwner(error == nullptr ? component : nullptr);
+}
+
 }  // namespace
+
+std::string component_fingerprint(FuelMetering fuel) {
+  return "component; " + engine_fingerprint(fuel);
+}
 
 Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile(
     const ComponentEngine& engine, std::span<const std::byte> bytes,
-    std::uint64_t memory_limit_bytes) {
+    std::uint64_t memory_limit_bytes, const ModuleCache* cache) {
+  ByteVector from_text;
+  bytes = TRY(binary_of(bytes, from_text));
   const ComponentShape shape = TRY(read_component_shape(bytes, memory_limit_bytes));
+  CacheKey key;
+  if (cache != nullptr) {
+    const std::string fingerprint = component_fingerprint(engine.fuel());
+    key = {.module = sha256(bytes), .engine = sha256(std::as_bytes(std::span(fingerprint)))};
+    if (const auto found = cache->find(key)) {
+      // The engine refuses what another processor made.
+      if (ComponentOwner component = load_code(engine, found->entry.code)) {
+        return std::shared_ptr<const CompiledComponent>(
+            new CompiledComponent(std::move(component), shape, CacheUse::hit));
+      }
+    }
+  }
   wasmtime_component_t* raw = nullptr;
   const ErrorOwner error(wasmtime_component_new(
       engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
@@ -102,8 +123,27 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile(
   }
   ComponentOwner component(raw);
   TRY(check_imports(engine.get(), component.get()));
+  std::shared_ptr<const CompiledComponent> compiled(new CompiledComponent(
+      std::move(component), shape, cache == nullptr ? CacheUse::none : CacheUse::miss));
+  if (cache != nullptr) {
+    // That the cache cannot be written is nobody's failure.
+    if (const auto code = compiled->serialize()) {
+      static_cast<void>(
+          cache->store({.key = key, .shape = shape, .code = std::as_bytes(std::span(*code))}));
+    }
+  }
+  return compiled;
+}
+
+Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
+    const ComponentEngine& engine, std::span<const std::byte> code, const ComponentShape& shape) {
+  ComponentOwner component = load_code(engine, code);
+  if (component == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the component's compiled code does not fit this engine or processor");
+  }
   return std::shared_ptr<const CompiledComponent>(
-      new CompiledComponent(std::move(component), shape));
+      new CompiledComponent(std::move(component), shape, CacheUse::none));
 }
 
 Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
@@ -115,7 +155,7 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
                             base::printable(path), message_of(*error));
   }
   return std::shared_ptr<const CompiledComponent>(
-      new CompiledComponent(ComponentOwner(raw), shape));
+      new CompiledComponent(ComponentOwner(raw), shape, CacheUse::none));
 }
 
 Expected<std::string> CompiledComponent::serialize() const {

@@ -23,14 +23,14 @@ namespace {
 using PoolOwner = std::unique_ptr<wasmtime_pooling_allocation_config_t,
                                   Destroy<&wasmtime_pooling_allocation_config_delete>>;
 
-void set_pool(wasm_config_t* config, std::uint32_t memories) {
+void set_pool(wasm_config_t* config, std::uint32_t memories, std::uint32_t instances) {
   const PoolOwner owner(wasmtime_pooling_allocation_config_new());
   wasmtime_pooling_allocation_config_t* pool = owner.get();
-  wasmtime_pooling_allocation_config_total_component_instances_set(pool, memories);
+  wasmtime_pooling_allocation_config_total_component_instances_set(pool, instances);
   wasmtime_pooling_allocation_config_total_core_instances_set(
-      pool, memories * max_core_instances_per_component);
+      pool, instances * max_core_instances_per_component);
   wasmtime_pooling_allocation_config_total_memories_set(pool, memories);
-  wasmtime_pooling_allocation_config_total_tables_set(pool, memories * max_tables_per_component);
+  wasmtime_pooling_allocation_config_total_tables_set(pool, instances * max_tables_per_component);
   wasmtime_pooling_allocation_config_total_stacks_set(pool, 0);
   wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, 0);
   wasmtime_pooling_allocation_config_max_component_instance_size_set(pool,
@@ -78,13 +78,13 @@ ComponentEngine::ComponentEngine(FuelMetering fuel, EngineOwner engine, Componen
 
 bool ComponentEngine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 
-Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering fuel) {
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering fuel, Pool pool) {
   std::array<char, 512> message{};
-  for (std::uint32_t memories = pool_memories; memories >= smallest_pool_memories; memories /= 4) {
+  for (; pool.memories >= smallest_pool_memories; pool.memories /= 4, pool.instances /= 4) {
     const ConfigOwner config = make_engine_config(fuel);
     wasmtime_config_wasm_component_model_set(config.get(), true);
     wasmtime_config_max_wasm_stack_set(config.get(), component_stack_bytes);
-    set_pool(config.get(), memories);
+    set_pool(config.get(), pool.memories, pool.instances);
     EngineOwner engine(
         omnisandbox_engine_new(config.get(), nullptr, message.data(), message.size()));
     if (engine == nullptr) {
@@ -92,7 +92,7 @@ Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering 
     }
     ComponentLinkerOwner linker = TRY(make_linker(engine.get()));
     return std::shared_ptr<ComponentEngine>(
-        new ComponentEngine(fuel, std::move(engine), std::move(linker), memories));
+        new ComponentEngine(fuel, std::move(engine), std::move(linker), pool.memories));
   }
   return base::make_error(
       ErrorKind::unavailable,
@@ -100,6 +100,11 @@ Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering 
       "there a limit such as `ulimit -v`?): {}",
       smallest_pool_memories * memory_reservation_bytes / (1024 * mebibyte),
       base::printable(message.data()));
+}
+
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create_for_worker(FuelMetering fuel) {
+  return create(fuel,
+                {.memories = smallest_pool_memories, .instances = worker_component_instances});
 }
 
 Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::shared(FuelMetering fuel) {
@@ -111,7 +116,7 @@ Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::shared(FuelMetering 
   if (auto engine = known.lock()) {
     return engine;
   }
-  auto engine = TRY(create(fuel));
+  auto engine = TRY(create(fuel, {.memories = pool_memories, .instances = pool_memories}));
   known = engine;
   return engine;
 }

@@ -19,6 +19,8 @@ class ComponentEngine {
  public:
   /// The engine with these settings, made when there is none yet. Errors: `unavailable`.
   static Expected<std::shared_ptr<ComponentEngine>> shared(FuelMetering fuel);
+  /// One of the caller's own, for a worker process.
+  static Expected<std::shared_ptr<ComponentEngine>> create_for_worker(FuelMetering fuel);
 
   ComponentEngine(const ComponentEngine&) = delete;
   ComponentEngine& operator=(const ComponentEngine&) = delete;
@@ -33,9 +35,14 @@ class ComponentEngine {
   bool belongs_to_this_process() const noexcept;
 
  private:
+  /// Places in the engine's pool.
+  struct Pool {
+    std::uint32_t memories = 0;
+    std::uint32_t instances = 0;  ///< components at once
+  };
+  static Expected<std::shared_ptr<ComponentEngine>> create(FuelMetering fuel, Pool pool);
   ComponentEngine(FuelMetering fuel, EngineOwner engine, ComponentLinkerOwner linker,
                   std::uint32_t memories);
-  static Expected<std::shared_ptr<ComponentEngine>> create(FuelMetering fuel);
 
   const FuelMetering fuel_;
   const int process_id_;

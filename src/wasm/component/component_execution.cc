@@ -84,6 +84,12 @@ CallFailure ComponentInstance::call_function(const wasmtime_component_export_ind
   return failure;
 }
 
+bool ComponentInstance::prepare(const CompiledComponent& component) {
+  constexpr std::uint64_t never = std::uint64_t{1} << 62U;
+  wasmtime_context_set_epoch_deadline(wasmtime_store_context(store_.get()), never);
+  return !instantiate(component);
+}
+
 Execution ComponentInstance::call(const CompiledComponent& component,
                                   const wasmtime_component_export_index_t* function,
                                   const std::vector<wasmtime_component_val_t>& args, Value* result,

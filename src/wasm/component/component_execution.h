@@ -23,9 +23,13 @@ class ComponentInstance {
   ComponentInstance(const ComponentInstance&) = delete;
   ComponentInstance& operator=(const ComponentInstance&) = delete;
 
-  /// Makes the instance, and calls the exported function with `args`; later calls use the same
-  /// instance. Deadline and stop are those of the run. The result, if the function has one, is in
-  /// `result`.
+  /// Makes the instance ahead of its first call. Nothing bounds the time of that, so it is for
+  /// components that are trusted. False, and no harm done, where it cannot be made.
+  bool prepare(const CompiledComponent& component);
+
+  /// Makes the instance where there is none yet, and calls the exported function with `args`; later
+  /// calls use the same instance. Deadline and stop are those of the run. The result, if the
+  /// function has one, is in `result`.
   Execution call(const CompiledComponent& component,
                  const wasmtime_component_export_index_t* function,
                  const std::vector<wasmtime_component_val_t>& args, Value* result,

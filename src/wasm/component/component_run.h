@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "wasm/component/outside.h"
 #include "wasm/guest_run.h"
 #include "wasm/wasi/listing.h"
 #include "wasm/wasi/types.h"
@@ -70,11 +71,13 @@ class ResourceTable {
 
 /// What one run of a component has besides what every guest has. Used by one thread at a time.
 struct ComponentRun {
-  explicit ComponentRun(GuestRun& guest_run) : guest(&guest_run) {}
+  explicit ComponentRun(GuestRun& guest_run, Outside& outside_of_run = this_process())
+      : guest(&guest_run), outside(&outside_of_run) {}
   ComponentRun(const ComponentRun&) = delete;
   ComponentRun& operator=(const ComponentRun&) = delete;
 
   GuestRun* guest;
+  Outside* outside;
   ResourceTable resources;
   std::uint64_t held_bytes = 0;    ///< over all HeldBytes
   std::size_t listed_entries = 0;  ///< over all EntryStreams
@@ -86,6 +89,9 @@ struct ComponentRun {
     bool descriptor_dropped = false;
   };
   std::unordered_map<std::uint32_t, FileUse> files;
+  /// Descriptors below this one are the standard streams and the preopened directories, which stay
+  /// open.
+  std::uint32_t first_closable_fd = 3;
 };
 
 }  // namespace omnisandbox::wasm::component

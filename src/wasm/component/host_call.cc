@@ -54,6 +54,7 @@ wasmtime_error_t* call_host(void* data, wasmtime_context_t* context,
                 .results = {results, result_count}};
   try {
     entry.function(call);
+    call.run.outside->show_output(call.guest(), Outside::Moment::after_call);
   } catch (const WrongType&) {
     try {
       call.trap("it declares the host's function " + std::string(entry.name) +

@@ -24,10 +24,15 @@ inline constexpr std::uint64_t max_random_bytes = 64 * kibibyte;
 // 128 TiB of address space.
 inline constexpr std::uint32_t pool_memories = 200;
 inline constexpr std::uint32_t smallest_pool_memories = 8;
+// A worker process has one component at a time, and another one while it changes over.
+inline constexpr std::uint32_t worker_component_instances = 2;
 // CPython is some 25 core modules, and adapters between them.
 inline constexpr std::uint32_t max_core_instances_per_component = 200;
 inline constexpr std::uint32_t max_memories_per_component = 8;
 inline constexpr std::uint32_t max_tables_per_component = 32;
+// What the tables of a worker's pool count for in its limit of data, whether they are used or not.
+inline constexpr std::uint64_t worker_table_bytes =
+    std::uint64_t{worker_component_instances} * max_tables_per_component * max_table_elements * 8;
 inline constexpr std::uint64_t max_component_instance_bytes = 4 * mebibyte;
 // No page of a finished run is restored in place: that copies from an interpreter's image whether
 // the page was touched or not. 4 MiB took 2.07 ms for an evaluation of Python where this

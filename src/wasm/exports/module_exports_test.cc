@@ -82,7 +82,8 @@ constexpr std::string_view lists = R"((component
 
 ModuleExports load(std::string_view text, Config config = {}) {
   auto policy = Policy::compile(std::move(config));
-  auto exports = ModuleExports::load(*policy, "test", wasm::bytes_of(text));
+  auto exports =
+      ModuleExports::load(*policy, "test", wasm::bytes_of(text), wasm::tested_isolation());
   if (!exports) {
     ADD_FAILURE() << exports.error().message;
     std::abort();
@@ -108,7 +109,7 @@ std::string refusal(ModuleExports& exports, std::string_view function,
 }
 
 TEST(ComponentExports, AreListedAsWit) {
-  const auto lines = load(lists).list();
+  const auto lines = *load(lists).list();
   const auto has = [&](std::string_view line) {
     return std::find(lines.begin(), lines.end(), line) != lines.end();
   };
@@ -240,7 +241,8 @@ TEST(ComponentImports, OfHttpOrOfUnknownThingsAreRefused) {
     const std::string text =
         "(component (import \"" + std::string(name) + "\" (instance (export \"f\" (func)))))";
     auto policy = Policy::compile({});
-    const auto refused = ModuleExports::load(*policy, "test", wasm::bytes_of(text));
+    const auto refused =
+        ModuleExports::load(*policy, "test", wasm::bytes_of(text), wasm::tested_isolation());
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
     EXPECT_NE(refused.error().message.find(name.substr(0, 9)), std::string::npos);
@@ -334,7 +336,7 @@ TEST(CoreExports, AreListedAndCalled) {
     (global $ready (mut i32) (i32.const 0))
     (func (export "_initialize") (global.set $ready (i32.const 7)))
     (func (export "ready") (result i32) (global.get $ready))))");
-  const auto lines = exports.list();
+  const auto lines = *exports.list();
   EXPECT_NE(std::find(lines.begin(), lines.end(), "add: func(i32, i32) -> i32"), lines.end());
   EXPECT_NE(std::find(lines.begin(), lines.end(), "floats: func(f32, f64) -> (f32, f64)"),
             lines.end());

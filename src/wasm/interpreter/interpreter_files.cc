@@ -144,6 +144,16 @@ Expected<std::shared_ptr<const component::CompiledComponent>> InterpreterFiles::
   return loaded;
 }
 
+Expected<worker::InterpreterCode> InterpreterFiles::open(Language language) const {
+  const std::string code = file(language, code_suffix);
+  const std::string shape = file(language, shape_suffix);
+  TRY(check_trust(code));
+  TRY(check_trust(shape));
+  return worker::InterpreterCode{
+      .code = TRY(linux_::open_at2(AT_FDCWD, code, O_RDONLY | O_CLOEXEC, 0, 0)),
+      .shape = TRY(read_shape(shape))};
+}
+
 Expected<void> InterpreterFiles::write(const component::ComponentEngine& engine, Language language,
                                        std::span<const std::byte> component_bytes) const {
   const auto component = TRY(component::CompiledComponent::compile(

@@ -8,6 +8,7 @@
 #include "omnisandbox/expected.h"
 #include "omnisandbox/interpreter.h"
 #include "wasm/component/compiled_component.h"
+#include "wasm/worker/workers.h"
 
 namespace omnisandbox::wasm::interpreter {
 
@@ -25,6 +26,9 @@ class InterpreterFiles {
   /// could have written it.
   Expected<std::shared_ptr<const component::CompiledComponent>> load(
       const component::ComponentEngine& engine, Language language) const;
+
+  /// For another process of ours to map. Errors: as `load`, but for what only loading shows.
+  Expected<worker::InterpreterCode> open(Language language) const;
 
   /// Compiles `component_bytes` and writes both files, each at once.
   Expected<void> write(const component::ComponentEngine& engine, Language language,

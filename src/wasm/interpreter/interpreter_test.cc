@@ -1,9 +1,16 @@
 #include "omnisandbox/interpreter.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <string.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,11 +24,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+InterpreterOptions options_for(const std::string& folder) {
+  const RuntimeOptions tested = wasm::tested_isolation();
+  return {.isolation = tested.isolation, .folder = folder, .worker_program = tested.worker_program};
+}
+
 Interpreter make(Language language, Config config = {}) {
   auto policy = Policy::compile(std::move(config));
   EXPECT_TRUE(policy) << policy.error().message;
   auto interpreter =
-      Interpreter::create(*policy, language, {.folder = OMNISANDBOX_INTERPRETERS_DIR});
+      Interpreter::create(*policy, language, options_for(OMNISANDBOX_INTERPRETERS_DIR));
   if (!interpreter) {
     ADD_FAILURE() << interpreter.error().message;
     std::abort();
@@ -47,6 +59,98 @@ TEST(Interpreter, EachEvaluationStartsAfresh) {
   Interpreter javascript = make(Language::javascript);
   EXPECT_EQ(run(javascript, "globalThis.left = 1; Array.prototype.left = 2; 3").value, "3");
   EXPECT_EQ(run(javascript, "typeof left + typeof [].left").value, "\"undefinedundefined\"");
+}
+
+// ---- What a snippet leaves in memory ----
+
+// The pattern is made by the snippet, and never as a whole anywhere else: not in its code, and not
+// in this program.
+constexpr std::size_t pattern_length = 64;
+char pattern_at(std::size_t index) { return static_cast<char>('a' + (index * 7 + 3) % 26); }
+constexpr std::string_view make_pattern =
+    "held = ''.join(chr(97 + (i * 7 + 3) % 26) for i in range(64)) * 2000; len(held)";
+
+std::size_t count_patterns(std::string_view bytes) {
+  std::size_t count = 0;
+  for (std::size_t at = bytes.find(pattern_at(0)); at != std::string_view::npos;
+       at = bytes.find(pattern_at(0), at + 1)) {
+    std::size_t same = 1;
+    while (same < pattern_length && at + same < bytes.size() &&
+           bytes[at + same] == pattern_at(same)) {
+      ++same;
+    }
+    count += same == pattern_length ? 1 : 0;
+  }
+  return count;
+}
+
+/// In all writable memory of the process; empty where it may not be read.
+std::optional<std::size_t> patterns_in(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  std::ifstream maps(process + "/maps");
+  const int memory = ::open((process + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+  if (memory < 0) {
+    return std::nullopt;
+  }
+  std::size_t count = 0;
+  std::vector<char> piece(1 << 20);
+  for (std::string line; std::getline(maps, line);) {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    char permissions[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, permissions) != 3 ||
+        std::string_view(permissions).substr(0, 2) != "rw") {
+      continue;
+    }
+    while (begin < end) {
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, 1 << 20));
+      const ssize_t got = ::pread(memory, piece.data(), wanted, static_cast<off_t>(begin));
+      if (got <= 0) {
+        break;
+      }
+      count += count_patterns({piece.data(), static_cast<std::size_t>(got)});
+      begin += static_cast<std::uint64_t>(got);
+    }
+  }
+  ::close(memory);
+  ::explicit_bzero(piece.data(), piece.size());  // it is in our own memory
+  return count;
+}
+
+/// Over this process and its children, which are its workers.
+std::optional<std::size_t> patterns_anywhere() {
+  auto count = patterns_in(::getpid());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t pid = 0; children >> pid;) {
+      const auto more = patterns_in(pid);
+      if (!count || !more) {
+        return std::nullopt;
+      }
+      *count += *more;
+    }
+  }
+  return count;
+}
+
+TEST(Interpreter, NothingOfASnippetIsLeftInMemory) {
+  Interpreter python = make(Language::python);
+  EXPECT_EQ(run(python, make_pattern).value, "128000");
+  // A worker drops the snippet's memory after it has answered.
+  auto left = patterns_anywhere();
+  for (int attempt = 0; attempt < 100 && left.value_or(0) > 0; ++attempt) {
+    std::this_thread::sleep_for(50ms);
+    left = patterns_anywhere();
+  }
+  if (!left) {
+    GTEST_SKIP() << "the memory of worker processes can be read by root only";
+  }
+  EXPECT_EQ(*left, 0U);
+  // A session keeps it, which shows that the search finds what is there.
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, make_pattern).value, "128000");
+  EXPECT_GT(patterns_anywhere().value_or(0), 1000U);
 }
 
 TEST(Interpreter, ManyAtOnceUnderDifferentPolicies) {
@@ -122,7 +226,7 @@ TEST(Interpreter, FuelIsRefusedRatherThanIgnored) {
   auto policy = Policy::compile(Config{.fuel_limit = 1000});
   ASSERT_TRUE(policy);
   const auto refused =
-      Interpreter::create(*policy, Language::python, {.folder = OMNISANDBOX_INTERPRETERS_DIR});
+      Interpreter::create(*policy, Language::python, options_for(OMNISANDBOX_INTERPRETERS_DIR));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
 }
@@ -176,6 +280,15 @@ TEST(InterpreterSession, MemoryIsTheWholeSessions) {
   EXPECT_EQ(run(*session, "b = bytearray(60 << 20)").result.status, Status::memory_limit);
 }
 
+TEST(InterpreterSession, EndsWithAnExitThatSkipsTheInterpreter) {
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, "x = 1; import os; os._exit(7)").result.exit_code, 1);
+  EXPECT_TRUE(session->has_ended());
+  EXPECT_EQ(run(python, "'x' in globals()").value, "False");
+}
+
 // The engine trusts what it maps, so a file that others could have written is not mapped.
 TEST(InterpreterFiles, AreUsedOnlyWhereNobodyElseCanWrite) {
   const wasm::TestFolder folder;
@@ -186,7 +299,7 @@ TEST(InterpreterFiles, AreUsedOnlyWhereNobodyElseCanWrite) {
   }
   auto policy = Policy::compile({});
   const auto create = [&] {
-    return Interpreter::create(*policy, Language::python, {.folder = folder.path()});
+    return Interpreter::create(*policy, Language::python, options_for(folder.path()));
   };
   EXPECT_TRUE(create());
   using std::filesystem::perm_options;
@@ -208,9 +321,16 @@ TEST(InterpreterFiles, DamagedOrAbsentIsAnError) {
   const wasm::TestFolder folder;
   std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
   auto policy = Policy::compile({});
+  // A worker finds that code is damaged when it maps it.
   const auto kind = [&] {
-    const auto made = Interpreter::create(*policy, Language::python, {.folder = folder.path()});
-    return made ? std::string("made") : std::string(to_string(made.error().kind));
+    auto made = Interpreter::create(*policy, Language::python, options_for(folder.path()));
+    if (!made) {
+      return std::string(to_string(made.error().kind));
+    }
+    const auto evaluation = made->evaluate("1");
+    return !evaluation || !evaluation->result.error
+               ? std::string("made")
+               : std::string(to_string(evaluation->result.error->kind));
   };
   EXPECT_EQ(kind(), "unavailable");
   folder.write("python.code", "not code");

@@ -10,54 +10,12 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "wasm/limits.h"
+#include "wasm/module/module_text.h"
 
 namespace omnisandbox::wasm {
 namespace {
 
-// wasmtime explains itself over several lines, with the cause last.
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view part = text.substr(begin, end - begin);
-    part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
-    if (!part.empty()) {
-      line += line.empty() ? "" : line.back() == ':' ? " " : "; ";
-      line += part;
-    }
-    begin = end + 1;
-  }
-  return base::printable(line, 1024);
-}
-
-std::string message_of(const wasmtime_error_t& error) {
-  ByteVector message;
-  wasmtime_error_message(&error, message.out());
-  return one_line(message.text());
-}
-
 std::string_view text_of(const wasm_name_t* name) { return {name->data, name->size}; }
-
-bool looks_like_text(std::span<const std::byte> bytes) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const std::size_t first = text.find_first_not_of(" \t\r\n\f");
-  return first != std::string_view::npos && (text[first] == '(' || text[first] == ';');
-}
-
-Expected<void> text_to_binary(std::span<const std::byte> text, ByteVector& binary) {
-  if (text.size() > max_module_text_bytes) {
-    return base::make_error(ErrorKind::too_large, "the module's text has {}; {} are allowed",
-                            base::format_byte_size(text.size()),
-                            base::format_byte_size(max_module_text_bytes));
-  }
-  const ErrorOwner error(
-      wasmtime_wat2wasm(reinterpret_cast<const char*>(text.data()), text.size(), binary.out()));
-  if (error != nullptr) {
-    return base::make_error(ErrorKind::invalid_argument, "the module's text is not valid: {}",
-                            message_of(*error));
-  }
-  return {};
-}
 
 class ImportTypes {
  public:
@@ -164,15 +122,7 @@ struct Binary {
 };
 
 Expected<Binary> take_binary(std::span<const std::byte> bytes, ByteVector& from_text) {
-  TRY(check_module_size(bytes.size()));
-  if (bytes.empty()) {
-    return base::make_error(ErrorKind::invalid_argument, "the module is empty");
-  }
-  if (looks_like_text(bytes)) {
-    TRY(text_to_binary(bytes, from_text));
-    bytes = std::as_bytes(from_text.bytes());
-    TRY(check_module_size(bytes.size()));
-  }
+  bytes = TRY(binary_of(bytes, from_text));
   return Binary{bytes, TRY(read_module_shape(bytes))};
 }
 
@@ -235,14 +185,16 @@ Expected<std::pair<ModuleOwner, ModuleShape>> load_sealed(Engine& engine,
                             "says that it can be trusted; use the .wasm file");
   }
   const CacheEntry entry = TRY(cache->unseal(bytes));
-  ModuleOwner module =
-      entry.key.engine == engine_digest(engine) ? load_code(engine, entry.code) : nullptr;
+  const auto* shape = std::get_if<ModuleShape>(&entry.shape);
+  ModuleOwner module = shape != nullptr && entry.key.engine == engine_digest(engine)
+                           ? load_code(engine, entry.code)
+                           : nullptr;
   if (module == nullptr) {
     return base::make_error(ErrorKind::invalid_argument,
                             "the module was compiled for another engine, processor or policy "
                             "(fuel_limit); compile the .wasm file again");
   }
-  return std::pair(std::move(module), entry.shape);
+  return std::pair(std::move(module), *shape);
 }
 
 }  // namespace
@@ -314,8 +266,8 @@ Expected<CompiledModule::Serialized> CompiledModule::compile_for_others(
   TRY(link(engine, module.get(), binary.shape, CacheUse::none));
   ByteVector code;
   TRY(serialize(module.get(), code));
-  const auto serialized = std::as_bytes(code.bytes());
-  return Serialized{.code = {serialized.begin(), serialized.end()}, .shape = binary.shape};
+  const auto serialized = code.bytes();
+  return Serialized{.code = {serialized.data(), serialized.size()}, .shape = binary.shape};
 }
 
 Expected<std::shared_ptr<const CompiledModule>> CompiledModule::load(

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,7 +42,7 @@ class CompiledModule {
 
   /// A module's code as another process may load it, with the shape that goes with it.
   struct Serialized {
-    std::vector<std::byte> code;
+    std::string code;
     ModuleShape shape;
   };
   /// Compiles and checks as `compile` does.

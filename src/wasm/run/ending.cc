@@ -188,7 +188,10 @@ Ending ending_of(const GuestRun& run, const CallFailure& failure,
 
 Ending ending_of(Error error) {
   Ending ending{.status = Status::failed, .exit_code = failed_exit_code, .error = std::move(error)};
-  if (ending.error->kind == ErrorKind::timeout) {
+  if (ending.error->kind == ErrorKind::memory) {
+    ending.status = Status::memory_limit;
+    ending.exit_code = memory_exit_code;
+  } else if (ending.error->kind == ErrorKind::timeout) {
     ending.status = Status::timeout;
     ending.exit_code = timeout_exit_code;
   } else if (ending.error->kind == ErrorKind::cancelled) {

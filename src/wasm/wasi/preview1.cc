@@ -4,25 +4,10 @@
 
 #include "wasm/bind.h"
 #include "wasm/host_module.h"
+#include "wasm/wasi/entry.h"
 
 namespace omnisandbox::wasm::wasi {
 namespace {
-
-// Functions answer with an Errno; WebAssembly with an i32.
-template <auto function, class... Args>
-std::uint32_t as_number(GuestCall& call, Args... args) {
-  return static_cast<std::uint32_t>(function(call, args...));
-}
-
-template <auto function, class... Args>
-constexpr HostFunctionEntry entry_as(std::string_view name, Errno (*)(GuestCall&, Args...)) {
-  return bind<&as_number<function, Args...>>(name);
-}
-
-template <auto function>
-constexpr HostFunctionEntry entry(std::string_view name) {
-  return entry_as<function>(name, function);
-}
 
 constexpr std::array functions = {
     entry<&args_get>("args_get"),

@@ -15,6 +15,8 @@ namespace omnisandbox::wasm::worker {
 namespace {
 
 constexpr std::uint32_t last_standard_stream = 2;
+// The largest content, and what goes with it.
+constexpr std::size_t max_answer_bytes = max_call_bytes + std::size_t{4} * 1024 * 1024;
 
 // Without its parent a worker has nothing to do and nobody to tell.
 [[noreturn]] void leave() { ::_exit(0); }
@@ -90,6 +92,14 @@ ForwardedCalls::ForwardedCalls(GuestSide& side) {
   }
 }
 
+const ForwardedCalls::Function* ForwardedCalls::find(
+    std::uint64_t (*invoke)(GuestCall&, const std::uint64_t*) noexcept) const noexcept {
+  const auto found =
+      std::find_if(functions_.begin(), functions_.end(),
+                   [&](const Function& function) { return function.real->invoke == invoke; });
+  return found == functions_.end() ? nullptr : &*found;
+}
+
 void GuestSide::begin_run(GuestRun& run) {
   run_ = &run;
   streams_are_here_ = true;
@@ -97,6 +107,9 @@ void GuestSide::begin_run(GuestRun& run) {
 }
 
 Expected<void> GuestSide::send_output() {
+  if (run_ == nullptr) {
+    return {};
+  }
   const auto send = [&](OutputCapture& capture, std::uint8_t stream) -> Expected<void> {
     const OutputCapture::Piece piece = capture.take_piece();
     if (piece.bytes.empty() && piece.dropped_bytes == 0) {
@@ -110,6 +123,26 @@ Expected<void> GuestSide::send_output() {
   };
   auto sent = send(run_->stdout_capture, 1);
   return sent ? send(run_->stderr_capture, 2) : sent;
+}
+
+void GuestSide::show_output(std::size_t bytes) {
+  if (run_ != nullptr &&
+      run_->stdout_capture.kept_bytes() + run_->stderr_capture.kept_bytes() >= bytes &&
+      !send_output()) {
+    leave();
+  }
+}
+
+std::string_view GuestSide::exchange(MessageType type, std::string_view payload,
+                                     MessageType answer_type) {
+  if (!send_output() || !channel_.send(type, payload, std::nullopt)) {
+    leave();
+  }
+  const auto message = channel_.receive(max_answer_bytes, std::nullopt);
+  if (!message || message->type != answer_type) {
+    leave();
+  }
+  return message->payload;
 }
 
 bool GuestSide::belongs_here(const ForwardedCalls::Function& function, const GuestCall& call,
@@ -146,11 +179,7 @@ std::uint64_t GuestSide::call(const ForwardedCalls::Function& function, GuestCal
       leave();
     }
     const std::uint64_t result = function.real->invoke(call, arguments.data());
-    if (run_->stdout_capture.kept_bytes() + run_->stderr_capture.kept_bytes() >=
-            output_piece_bytes &&
-        !send_output()) {
-      leave();
-    }
+    show_output(output_piece_bytes);
     return result;
   }
   return call_parent(function, call, arguments);
@@ -166,9 +195,6 @@ void GuestSide::hand_over_streams(GuestRun& run) {
 
 std::uint64_t GuestSide::call_parent(const ForwardedCalls::Function& function, GuestCall& call,
                                      const CallArguments& arguments) {
-  if (!send_output()) {
-    leave();
-  }
   // Closing, moving or changing a standard stream changes what its number means.
   const bool may_change_streams =
       function.layout->module == "wasi_snapshot_preview1" && arguments[0] <= last_standard_stream;
@@ -185,20 +211,13 @@ std::uint64_t GuestSide::call_parent(const ForwardedCalls::Function& function, G
     return function.real->invoke(call, arguments.data());
   }
   last_error_is_here_ = false;
-  if (!channel_.send(MessageType::call,
-                     encode(Call{.function = function.number,
-                                 .arguments = packed->arguments(),
-                                 .extra_bytes = packed->extra_bytes(),
-                                 .answer_from = packed->answer_from(),
-                                 .memory = packed->memory()}),
-                     std::nullopt)) {
-    leave();
-  }
-  const auto message = channel_.receive(max_call_bytes + max_error_text_bytes, std::nullopt);
-  if (!message || message->type != MessageType::call_reply) {
-    leave();
-  }
-  const auto reply = decode<CallReply>(message->payload);
+  const auto reply = decode<CallReply>(exchange(MessageType::call,
+                                                encode(Call{.function = function.number,
+                                                            .arguments = packed->arguments(),
+                                                            .extra_bytes = packed->extra_bytes(),
+                                                            .answer_from = packed->answer_from(),
+                                                            .memory = packed->memory()}),
+                                                MessageType::call_reply));
   if (!reply) {
     leave();
   }

@@ -30,6 +30,9 @@ class ForwardedCalls {
     const CallLayout* layout = nullptr;
     std::uint16_t number = 0;
   };
+  /// By the real function's `invoke`; null for one that is not offered.
+  const Function* find(std::uint64_t (*invoke)(GuestCall&,
+                                               const std::uint64_t*) noexcept) const noexcept;
 
  private:
   std::vector<Function> functions_;
@@ -47,17 +50,24 @@ class GuestSide {
   explicit GuestSide(Channel& channel) : channel_(channel) {}
 
   void begin_run(GuestRun& run);
+  /// The run is gone; nothing is sent on behalf of any until the next one begins.
+  void end_run() noexcept { run_ = nullptr; }
   /// Sends what was printed since the last time.
   Expected<void> send_output();
+  /// The same where it is `bytes` or more.
+  void show_output(std::size_t bytes);
   /// Makes the call here or at the parent's. Returns the function's result; sets the call's end.
   std::uint64_t call(const ForwardedCalls::Function& function, GuestCall& call,
                      std::span<wasmtime_val_raw_t> values);
+  /// Makes it at the parent's.
+  std::uint64_t call_parent(const ForwardedCalls::Function& function, GuestCall& call,
+                            const std::array<std::uint64_t, max_call_arguments>& arguments);
+  /// Sends a message and waits for its answer, which is valid until the next message.
+  std::string_view exchange(MessageType type, std::string_view payload, MessageType answer_type);
 
  private:
   bool belongs_here(const ForwardedCalls::Function& function, const GuestCall& call,
                     const std::array<std::uint64_t, max_call_arguments>& arguments) const;
-  std::uint64_t call_parent(const ForwardedCalls::Function& function, GuestCall& call,
-                            const std::array<std::uint64_t, max_call_arguments>& arguments);
   void hand_over_streams(GuestRun& run);
 
   Channel& channel_;

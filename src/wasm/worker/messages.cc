@@ -8,6 +8,8 @@ namespace {
 
 constexpr auto last_error_kind = static_cast<std::uint8_t>(ErrorKind::internal);
 constexpr auto last_status = static_cast<std::uint8_t>(Status::failed);
+constexpr auto last_guests = static_cast<std::uint8_t>(Guests::interpreter);
+constexpr auto last_run_kind = static_cast<std::uint8_t>(RunKind::session_snippet);
 constexpr auto last_end = static_cast<std::uint8_t>(GuestCall::End::failed);
 
 void write_error(Writer& writer, const std::optional<Error>& error) {
@@ -28,6 +30,20 @@ std::optional<Error> read_error(Reader& reader) {
   return error;
 }
 
+void write_shape(Writer& writer, const component::ComponentShape& shape) {
+  writer.number(shape.memory_count);
+  writer.number(shape.largest_minimum_memory_bytes);
+  writer.number(shape.table_count);
+}
+
+component::ComponentShape read_component_shape(Reader& reader) {
+  component::ComponentShape shape;
+  shape.memory_count = reader.number<std::uint64_t>();
+  shape.largest_minimum_memory_bytes = reader.number<std::uint64_t>();
+  shape.table_count = reader.number<std::uint64_t>();
+  return shape;
+}
+
 void write_shape(Writer& writer, const ModuleShape& shape) {
   writer.number(shape.memory_count);
   writer.number(shape.minimum_memory_bytes);
@@ -37,7 +53,7 @@ void write_shape(Writer& writer, const ModuleShape& shape) {
   writer.number(static_cast<std::uint8_t>(shape.has_start_function ? 1 : 0));
 }
 
-ModuleShape read_shape(Reader& reader) {
+ModuleShape read_module_shape(Reader& reader) {
   ModuleShape shape;
   shape.memory_count = reader.number<std::uint64_t>();
   shape.minimum_memory_bytes = reader.number<std::uint64_t>();
@@ -46,6 +62,32 @@ ModuleShape read_shape(Reader& reader) {
   shape.largest_function_bytes = reader.number<std::uint64_t>();
   shape.has_start_function = reader.choice(1) == 1;
   return shape;
+}
+
+void write_shape(Writer& writer, const CodeShape& shape) {
+  writer.number(static_cast<std::uint8_t>(shape.index()));
+  std::visit([&](const auto& of_kind) { write_shape(writer, of_kind); }, shape);
+}
+
+CodeShape read_shape(Reader& reader) {
+  if (reader.choice(1) == 1) {
+    return read_component_shape(reader);
+  }
+  return read_module_shape(reader);
+}
+
+void write_optional_text(Writer& writer, const std::optional<std::string>& text) {
+  writer.number(static_cast<std::uint8_t>(text ? 1 : 0));
+  if (text) {
+    writer.text(*text);
+  }
+}
+
+std::optional<std::string> read_optional_text(Reader& reader) {
+  if (reader.choice(1) == 0) {
+    return std::nullopt;
+  }
+  return std::string(reader.text());
 }
 
 template <class Message>
@@ -58,12 +100,16 @@ std::optional<Message> if_whole(const Reader& reader, Message message) {
 std::string encode(const Configure& message) {
   Writer writer;
   writer.number(static_cast<std::uint8_t>(message.role));
+  writer.number(static_cast<std::uint8_t>(message.guests));
   writer.number(static_cast<std::uint8_t>(message.metered ? 1 : 0));
   writer.number(message.memory_limit_bytes);
   writer.number(message.max_output_bytes);
+  writer.number(message.max_file_bytes);
+  writer.number(message.max_response_bytes);
   writer.number(message.fuel);
   writer.number(message.timeout_ms);
   writer.number(message.data_bytes);
+  write_shape(writer, message.interpreter);
   return writer.take();
 }
 
@@ -72,12 +118,16 @@ std::optional<Configure> decode<Configure>(std::string_view bytes) {
   Reader reader(bytes);
   Configure message;
   message.role = static_cast<Role>(reader.choice(1));
+  message.guests = static_cast<Guests>(reader.choice(last_guests));
   message.metered = reader.choice(1) == 1;
   message.memory_limit_bytes = reader.number<std::uint64_t>();
   message.max_output_bytes = reader.number<std::uint64_t>();
+  message.max_file_bytes = reader.number<std::uint64_t>();
+  message.max_response_bytes = reader.number<std::uint64_t>();
   message.fuel = reader.number<std::uint64_t>();
   message.timeout_ms = reader.number<std::uint64_t>();
   message.data_bytes = reader.number<std::uint64_t>();
+  message.interpreter = read_component_shape(reader);
   return if_whole(reader, message);
 }
 
@@ -129,7 +179,6 @@ std::optional<Unload> decode<Unload>(std::string_view bytes) {
 
 std::string encode(const Loaded& message) {
   Writer writer;
-  writer.number(static_cast<std::uint8_t>(message.has_entry ? 1 : 0));
   write_error(writer, message.error);
   return writer.take();
 }
@@ -137,8 +186,33 @@ std::string encode(const Loaded& message) {
 template <>
 std::optional<Loaded> decode<Loaded>(std::string_view bytes) {
   Reader reader(bytes);
-  Loaded message{.has_entry = reader.choice(1) == 1};
-  message.error = read_error(reader);
+  Loaded message{.error = read_error(reader)};
+  return if_whole(reader, std::move(message));
+}
+
+std::string encode(const List& message) {
+  Writer writer;
+  writer.number(message.module);
+  return writer.take();
+}
+
+template <>
+std::optional<List> decode<List>(std::string_view bytes) {
+  Reader reader(bytes);
+  const List message{.module = reader.number<std::uint64_t>()};
+  return if_whole(reader, message);
+}
+
+std::string encode(const Listed& message) {
+  Writer writer;
+  writer.texts(message.lines);
+  return writer.take();
+}
+
+template <>
+std::optional<Listed> decode<Listed>(std::string_view bytes) {
+  Reader reader(bytes);
+  Listed message{.lines = reader.texts()};
   return if_whole(reader, std::move(message));
 }
 
@@ -151,6 +225,8 @@ std::string encode(const Run& message) {
   writer.number(message.spin_us);
   writer.texts(message.args);
   writer.texts(message.environment);
+  writer.text(message.text);
+  writer.texts(message.arguments_json);
   writer.rest(message.stdin_data);
   return writer.take();
 }
@@ -159,7 +235,7 @@ template <>
 std::optional<Run> decode<Run>(std::string_view bytes) {
   Reader reader(bytes);
   Run message;
-  message.kind = static_cast<RunKind>(reader.choice(0));
+  message.kind = static_cast<RunKind>(reader.choice(last_run_kind));
   message.module = reader.number<std::uint64_t>();
   message.deadline = std::chrono::steady_clock::time_point(
       std::chrono::steady_clock::duration(reader.number<std::int64_t>()));
@@ -167,6 +243,8 @@ std::optional<Run> decode<Run>(std::string_view bytes) {
   message.spin_us = reader.number<std::uint32_t>();
   message.args = reader.texts();
   message.environment = reader.texts();
+  message.text = std::string(reader.text());
+  message.arguments_json = reader.texts();
   message.stdin_data = std::string(reader.rest());
   return if_whole(reader, std::move(message));
 }
@@ -256,6 +334,8 @@ std::string encode(const Finished& message) {
   writer.number(message.peak_memory_bytes);
   writer.number(static_cast<std::uint8_t>(message.fuel_consumed ? 1 : 0));
   writer.number(message.fuel_consumed.value_or(0));
+  write_optional_text(writer, message.value);
+  writer.number(static_cast<std::uint8_t>(message.can_go_on ? 1 : 0));
   return writer.take();
 }
 
@@ -274,6 +354,8 @@ std::optional<Finished> decode<Finished>(std::string_view bytes) {
   } else if (fuel != 0) {
     return std::nullopt;
   }
+  message.value = read_optional_text(reader);
+  message.can_go_on = reader.choice(1) == 1;
   return if_whole(reader, std::move(message));
 }
 

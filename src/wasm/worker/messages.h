@@ -10,7 +10,7 @@
 
 #include "omnisandbox/error.h"
 #include "omnisandbox/result.h"
-#include "wasm/module/module_shape.h"
+#include "wasm/module/code_shape.h"
 
 /// What a worker and its parent say to each other. The parent trusts nothing that comes from a
 /// worker: each message is checked for its length, its numbers for their range, and a worker can
@@ -19,17 +19,21 @@ namespace omnisandbox::wasm::worker {
 
 enum class MessageType : std::uint16_t {
   // Parent to worker
-  configure = 1,
-  load,  ///< with a descriptor: the code
+  configure = 1,  ///< with a descriptor, for `Guests::interpreter`: its code
+  load,           ///< with a descriptor: the code
   unload,
   run,
   call_reply,
+  host_answer,  ///< host_messages.h
+  list,
   module_bytes,  ///< with a descriptor: what to compile
   compile,       ///< with a descriptor: where the code goes
   // Worker to parent
   hello = 100,
   loaded,
   call,
+  host_request,  ///< host_messages.h
+  listed,
   output,
   streams,
   finished,
@@ -39,15 +43,22 @@ enum class MessageType : std::uint16_t {
 /// What a process is for. A compiler is used once, and runs no guest.
 enum class Role : std::uint8_t { runner, compiler };
 
+/// What a runner runs; each kind has an engine of its own.
+enum class Guests : std::uint8_t { modules, components, interpreter };
+
 /// The first message, read before the worker gives up its rights.
 struct Configure {
   Role role = Role::runner;
+  Guests guests = Guests::modules;
   bool metered = false;
   std::uint64_t memory_limit_bytes = 0;
   std::uint64_t max_output_bytes = 0;
+  std::uint64_t max_file_bytes = 0;
+  std::uint64_t max_response_bytes = 0;
   std::uint64_t fuel = 0;        ///< where metered
   std::uint64_t timeout_ms = 0;  ///< the policy's
   std::uint64_t data_bytes = 0;  ///< RLIMIT_DATA
+  component::ComponentShape interpreter{};
 };
 
 /// Bits of Hello::layers.
@@ -64,27 +75,41 @@ struct Hello {
 
 struct Load {
   std::uint64_t module = 0;
-  ModuleShape shape{};
+  CodeShape shape{};
 };
 struct Unload {
   std::uint64_t module = 0;
 };
 struct Loaded {
-  bool has_entry = false;  ///< there is something to run
   std::optional<Error> error{};
 };
 
-/// What a run is of. Only core modules are known to this version.
-enum class RunKind : std::uint8_t { core_module };
+/// What a loaded module or component exports, as ModuleExports::list has it.
+struct List {
+  std::uint64_t module = 0;
+};
+struct Listed {
+  std::vector<std::string> lines{};
+};
+
+/// What a run is of.
+enum class RunKind : std::uint8_t {
+  command,          ///< a core module's entry, or a component's wasi:cli/run
+  call,             ///< an exported function, with JSON
+  snippet,          ///< in a fresh interpreter
+  session_snippet,  ///< in this worker's one session
+};
 
 struct Run {
-  RunKind kind = RunKind::core_module;
-  std::uint64_t module = 0;
+  RunKind kind = RunKind::command;
+  std::uint64_t module = 0;                          ///< not of a snippet
   std::chrono::steady_clock::time_point deadline{};  ///< one clock for all processes
   std::uint64_t timeout_ms = 0;                      ///< for messages
   std::uint32_t spin_us = 0;  ///< how long to look for answers before sleeping
   std::vector<std::string> args{};
   std::vector<std::string> environment{};
+  std::string text{};                         ///< the function's name, or the snippet's code
+  std::vector<std::string> arguments_json{};  ///< of a call
   std::string stdin_data{};
 };
 
@@ -124,11 +149,13 @@ struct Finished {
   std::optional<Error> error{};  ///< kind and message only
   std::uint64_t peak_memory_bytes = 0;
   std::optional<std::uint64_t> fuel_consumed{};
+  std::optional<std::string> value{};  ///< what a call or a snippet returned
+  bool can_go_on = false;              ///< of a session's snippet: another one can come
 };
 
 struct Compiled {
   std::optional<Error> error{};
-  ModuleShape shape{};
+  CodeShape shape{};
 };
 
 std::string encode(const Configure& message);
@@ -136,6 +163,8 @@ std::string encode(const Hello& message);
 std::string encode(const Load& message);
 std::string encode(const Unload& message);
 std::string encode(const Loaded& message);
+std::string encode(const List& message);
+std::string encode(const Listed& message);
 std::string encode(const Run& message);
 std::string encode(const Call& message);
 std::string encode(const CallReply& message);

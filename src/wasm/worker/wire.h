@@ -78,6 +78,8 @@ class Reader {
     return values;
   }
   std::string_view rest() { return std::exchange(left_, {}); }
+  /// So far everything was there.
+  bool is_good() const { return !failed_; }
   /// Everything was there, and nothing is left over.
   bool is_whole() const { return !failed_ && left_.empty(); }
 

@@ -4,19 +4,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "linux/channels.h"
 #include "wasm/host_module.h"
 #include "wasm/limits.h"
 #include "wasm/worker/build_identity.h"
 #include "wasm/worker/call_packing.h"
 #include "wasm/worker/forwarded_calls.h"
+#include "wasm/worker/host_messages.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
@@ -29,6 +33,10 @@ constexpr std::chrono::milliseconds deadline_grace{100};
 // Each takes an image of its memory, which is an open file.
 constexpr std::size_t max_loaded_modules = 256;
 constexpr std::size_t max_answer_bytes = std::size_t{64} * 1024;
+constexpr std::size_t max_list_bytes = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t max_line_bytes = 4096;
+// As much as the worker takes: call_packing.h, and room for what goes with the content.
+constexpr std::size_t max_host_answer_bytes = max_call_bytes + std::size_t{2} * 1024 * 1024;
 // An output piece, and what a host function printed at once.
 constexpr std::size_t max_message_bytes = max_call_bytes + std::size_t{4096};
 
@@ -70,6 +78,23 @@ std::optional<Ending> ending_from(const Finished& finished) {
   return ending;
 }
 
+// What a worker returns is shown as JSON or as text, so it must be that.
+bool is_possible_value(RunKind kind, const Finished& finished) {
+  if (!finished.value) {
+    return true;
+  }
+  if (finished.status != Status::ok && finished.status != Status::exited) {
+    return false;
+  }
+  return kind == RunKind::call ? nlohmann::json::accept(*finished.value)
+                               : kind != RunKind::command && base::is_utf8(*finished.value);
+}
+
+// The worker found that nothing can be run, which no run's own ending says.
+bool is_refusal(const Error& error) {
+  return error.kind == ErrorKind::invalid_argument || error.kind == ErrorKind::not_found;
+}
+
 std::string_view without_end_zeros(std::string_view bytes) {
   const std::size_t last = bytes.find_last_not_of('\0');
   return bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
@@ -77,23 +102,28 @@ std::string_view without_end_zeros(std::string_view bytes) {
 
 }  // namespace
 
-Expected<std::unique_ptr<Worker>> Worker::start(const linux_::Fd& program,
-                                                const Configure& settings,
+Expected<std::unique_ptr<Worker>> Worker::start(const StartRequest& to_start,
                                                 Clock::time_point deadline,
                                                 const std::stop_token& stop) {
   linux_::SocketPair sockets = TRY(linux_::make_stream_socket_pair());
   const linux_::Fd null_device = TRY(linux_::open_null_device());
   linux_::SpawnRequest request;
-  request.program = &program;
+  request.program = &to_start.program;
   request.args = {"omnisandbox-worker", std::to_string(::getpid())};
-  request.files = {&null_device, &null_device, &null_device, &sockets.right};
+  // What does not fit into the pipe is lost, and the worker does not wait.
+  linux_::Pipe last_words = TRY(linux_::make_pipe());
+  TRY(linux_::set_nonblocking(last_words.write_end));
+  TRY(linux_::set_nonblocking(last_words.read_end));
+  request.files = {&null_device, &null_device, &last_words.write_end, &sockets.right};
   linux_::ChildProcess process = TRY(linux_::spawn(request));
   sockets.right.reset();
-  std::unique_ptr<Worker> worker(
-      new Worker(std::move(process), Channel(std::move(sockets.left), TakeDescriptors::no)));
+  std::unique_ptr<Worker> worker(new Worker(std::move(process),
+                                            Channel(std::move(sockets.left), TakeDescriptors::no),
+                                            std::move(last_words.read_end)));
   const KillOnStop kill_on_stop(stop, worker->process_);
   auto answer = [&]() -> Expected<Hello> {
-    TRY(worker->channel_.send(MessageType::configure, encode(settings), deadline));
+    TRY(worker->channel_.send(MessageType::configure, encode(to_start.settings), deadline,
+                              to_start.interpreter));
     const auto message = TRY(worker->channel_.receive(max_answer_bytes, deadline));
     auto hello = decode<Hello>(message.payload);
     if (message.type != MessageType::hello || !hello) {
@@ -149,16 +179,33 @@ Error Worker::explain(Error error) {
       const bool by_signal = (*ending)->code != CLD_EXITED;
       const int signal = by_signal ? (*ending)->status : 0;
       if (by_signal && signal != SIGKILL) {
-        return base::make_error(ErrorKind::internal,
-                                "the worker process ended by signal {} ({}), which is a defect of "
-                                "the engine or the memory of the process was used up",
-                                signal, strsignal(signal));
+        return why_it_ended(signal);
       }
       break;
     }
     ::usleep(1000);
   }
   return base::make_error(ErrorKind::internal, "the worker process ended unexpectedly");
+}
+
+Error Worker::why_it_ended(int signal) const {
+  // Of Rust's standard library, when an allocation is refused (alloc::handle_alloc_error).
+  constexpr std::string_view refused_allocation = "memory allocation of ";
+  std::array<char, 4096> text{};
+  const auto read = linux_::read_available(last_words_, text);
+  const std::string_view said(text.data(), read ? read->bytes : 0);
+  if (signal == SIGABRT && said.find(refused_allocation) != std::string_view::npos) {
+    return base::make_error(
+        ErrorKind::memory,
+        "the run used up the memory of its worker process: the guest's own, and "
+        "what the host keeps for it; set memory_limit_mb higher, or pass less "
+        "at once");
+  }
+  return base::make_error(ErrorKind::internal,
+                          "the worker process ended by signal {} ({}), which is a defect of the "
+                          "engine{}{}",
+                          signal, strsignal(signal), said.empty() ? "" : ": ",
+                          base::printable(said, 256));
 }
 
 bool Worker::is_quiet() {
@@ -188,62 +235,92 @@ Expected<void> Worker::load(const ModuleCode& module, Clock::time_point deadline
                  .message = base::printable(loaded->error->message, max_error_text_bytes),
                  .resource = {}};
   }
-  if (!loaded->has_entry) {
-    return base::make_error(ErrorKind::invalid_argument,
-                            "the module exports neither _start nor _initialize, so there is "
-                            "nothing to run");
-  }
   loaded_.push_front(module.number);
   return {};
 }
 
-Execution Worker::run(const ModuleCode& module, GuestRun& guest, std::chrono::milliseconds timeout,
-                      std::chrono::microseconds spin) {
-  const auto& context = guest.context;
-  const auto last_moment = context.deadline() + deadline_grace;
-  const KillOnStop kill_on_stop(context.stop(), process_);
+Expected<TaskResult> Worker::run(const Task& task, GuestRun& guest,
+                                 std::chrono::milliseconds timeout,
+                                 std::chrono::microseconds spin) {
+  const auto last_moment = guest.context.deadline() + deadline_grace;
+  const KillOnStop kill_on_stop(guest.context.stop(), process_);
   channel_.set_spin(spin);
+  // Until it has said how its guest ended; whatever happens on the way.
+  usable_ = false;
   auto finished = [&]() -> Expected<Finished> {
-    TRY(load(module, last_moment));
+    if (task.code != nullptr) {
+      TRY(load(*task.code, last_moment));
+    }
     TRY(channel_.send(MessageType::run,
-                      encode(Run{.kind = RunKind::core_module,
-                                 .module = module.number,
-                                 .deadline = context.deadline(),
+                      encode(Run{.kind = task.kind,
+                                 .module = task.code == nullptr ? 0 : task.code->number,
+                                 .deadline = guest.context.deadline(),
                                  .timeout_ms = static_cast<std::uint64_t>(timeout.count()),
                                  .spin_us = static_cast<std::uint32_t>(spin.count()),
                                  .args = std::move(guest.args),
                                  .environment = std::move(guest.environment),
+                                 .text = std::string(task.text),
+                                 .arguments_json = task.arguments_json,
                                  .stdin_data = guest.stdin_data}),
                       last_moment));
     return talk_until_finished(guest, last_moment);
   }();
-  Execution execution;
+  if (!finished && is_refusal(finished.error())) {
+    return std::move(finished).error();
+  }
   if (!finished) {
-    usable_ = false;
-    if (context.stop().stop_requested()) {
-      execution.ending = ending_of(base::make_error(ErrorKind::cancelled, "the run was cancelled"));
-    } else if (finished.error().kind == ErrorKind::timeout || Clock::now() >= context.deadline()) {
-      process_.kill();
-      execution.ending = ending_of(base::make_error(
-          ErrorKind::timeout, "the run was ended at its deadline, after {} (timeout)",
-          base::format_duration(timeout)));
-    } else {
-      execution.ending = ending_of(explain(std::move(finished).error()));
-    }
-    return execution;
+    return TaskResult{failed_run(std::move(finished).error(), guest.context, timeout)};
   }
   auto ending = ending_from(*finished);
-  if (!ending) {
-    usable_ = false;
-    execution.ending = ending_of(nonsense("an ending that cannot be"));
-    return execution;
+  if (!ending || !is_possible_value(task.kind, *finished)) {
+    return TaskResult{{.ending = ending_of(nonsense("an ending that cannot be"))}};
+  }
+  if (ending->error &&
+      (is_refusal(*ending->error) || ending->error->kind == ErrorKind::too_large)) {
+    return *std::move(ending->error);
   }
   // What a failed run may have left in a worker is nobody's to find.
-  usable_ = usable_ && (ending->status == Status::ok || ending->status == Status::exited);
-  execution.ending = std::move(*ending);
-  execution.peak_memory_bytes = finished->peak_memory_bytes;
-  execution.fuel_consumed = finished->fuel_consumed;
-  return execution;
+  usable_ = ending->status == Status::ok || ending->status == Status::exited;
+  return TaskResult{.execution = {.ending = std::move(*ending),
+                                  .peak_memory_bytes = finished->peak_memory_bytes,
+                                  .fuel_consumed = finished->fuel_consumed},
+                    .value = std::move(finished->value),
+                    .can_go_on = finished->can_go_on};
+}
+
+Execution Worker::failed_run(Error error, const host_functions::RunContext& context,
+                             std::chrono::milliseconds timeout) {
+  if (context.stop().stop_requested()) {
+    return {.ending = ending_of(base::make_error(ErrorKind::cancelled, "the run was cancelled"))};
+  }
+  if (error.kind == ErrorKind::timeout || Clock::now() >= context.deadline()) {
+    process_.kill();
+    return {.ending = ending_of(base::make_error(
+                ErrorKind::timeout, "the run was ended at its deadline, after {} (timeout)",
+                base::format_duration(timeout)))};
+  }
+  return {.ending = ending_of(explain(std::move(error)))};
+}
+
+Expected<std::vector<std::string>> Worker::list(const ModuleCode& code,
+                                                Clock::time_point deadline) {
+  auto listed = [&]() -> Expected<Listed> {
+    TRY(load(code, deadline));
+    TRY(channel_.send(MessageType::list, encode(List{.module = code.number}), deadline));
+    const auto message = TRY(channel_.receive(max_list_bytes, deadline));
+    auto answer = decode<Listed>(message.payload);
+    if (message.type != MessageType::listed || !answer) {
+      return nonsense("something else than what the module exports");
+    }
+    return std::move(*answer);
+  }();
+  if (!listed) {
+    return explain(std::move(listed).error());
+  }
+  for (std::string& line : listed->lines) {
+    line = base::printable(line, max_line_bytes);
+  }
+  return std::move(listed->lines);
 }
 
 Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_point deadline) {
@@ -255,6 +332,8 @@ Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_poin
         return nonsense("a call that cannot be read");
       }
       TRY(answer_call(guest, *call, deadline));
+    } else if (message.type == MessageType::host_request) {
+      TRY(answer_host_request(guest, message.payload, deadline));
     } else if (message.type == MessageType::output) {
       const auto output = decode<Output>(message.payload);
       if (!output) {
@@ -302,8 +381,25 @@ Expected<void> Worker::answer_call(GuestRun& guest, const Call& call, Clock::tim
   return channel_.send(MessageType::call_reply, encode(reply), deadline);
 }
 
-Expected<ModuleShape> Worker::compile(const linux_::Fd& module_bytes, const linux_::Fd& output,
-                                      Clock::time_point deadline, const std::stop_token& stop) {
+Expected<void> Worker::answer_host_request(GuestRun& guest, std::string_view payload,
+                                           Clock::time_point deadline) {
+  const auto request = decode_host_request(payload);
+  if (!request) {
+    return nonsense("a host function's call that cannot be read");
+  }
+  // The very functions that every other sandbox calls: they judge, charge and audit.
+  const Expected<HostAnswer> answer = perform(guest.host_functions, *request);
+  std::string reply = encode(answer);
+  if (reply.size() > max_host_answer_bytes) {
+    reply = encode(Expected<HostAnswer>(base::make_error(
+        ErrorKind::too_large, "the answer has {} bytes; {} pass to a guest at once", reply.size(),
+        max_host_answer_bytes)));
+  }
+  return channel_.send(MessageType::host_answer, reply, deadline);
+}
+
+Expected<CodeShape> Worker::compile(const linux_::Fd& module_bytes, const linux_::Fd& output,
+                                    Clock::time_point deadline, const std::stop_token& stop) {
   const KillOnStop kill_on_stop(stop, process_);
   usable_ = false;
   auto compiled = [&]() -> Expected<Compiled> {

@@ -7,13 +7,15 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "linux/child_process.h"
 #include "linux/fd.h"
 #include "omnisandbox/expected.h"
 #include "omnisandbox/result.h"
 #include "wasm/guest_run.h"
-#include "wasm/module/module_shape.h"
+#include "wasm/module/code_shape.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/worker/channel.h"
 
@@ -23,8 +25,30 @@ namespace omnisandbox::wasm::worker {
 struct ModuleCode {
   std::uint64_t number = 0;  ///< of this process; never used twice
   linux_::Fd code;
-  ModuleShape shape;
+  CodeShape shape;
   CacheUse cache_use = CacheUse::none;
+};
+
+/// What a worker is to do.
+struct Task {
+  RunKind kind = RunKind::command;
+  const ModuleCode* code = nullptr;           ///< null for a snippet
+  std::string_view text{};                    ///< the function to call, or the snippet
+  std::vector<std::string> arguments_json{};  ///< of a call
+};
+
+/// What came of it.
+struct TaskResult {
+  Execution execution;
+  /// JSON of a call, UTF-8 text of a snippet; unset where nothing was returned.
+  std::optional<std::string> value{};
+  bool can_go_on = false;  ///< of a session's snippet: its interpreter can take another one
+};
+
+struct StartRequest {
+  const linux_::Fd& program;
+  const Configure& settings;
+  const linux_::Fd* interpreter = nullptr;  ///< its code, for Guests::interpreter
 };
 
 /// A worker process as its parent sees it. Whatever it says is checked, whatever it asks for is
@@ -33,41 +57,54 @@ class Worker {
  public:
   /// Starts `program` and waits until it has given up its rights. The calling thread must live as
   /// long as the worker is to. Errors: `unavailable`, with the reason; `timeout`; `cancelled`.
-  static Expected<std::unique_ptr<Worker>> start(const linux_::Fd& program,
-                                                 const Configure& settings,
+  static Expected<std::unique_ptr<Worker>> start(const StartRequest& request,
                                                  std::chrono::steady_clock::time_point deadline,
                                                  const std::stop_token& stop);
 
   std::uint32_t layers() const noexcept { return layers_; }
 
-  /// Runs `module` for `guest`, whose host functions are called here, on the calling thread. Ends
-  /// soon after the deadline or the stop in `guest`, whatever the worker does.
-  Execution run(const ModuleCode& module, GuestRun& guest, std::chrono::milliseconds timeout,
-                std::chrono::microseconds spin);
+  /// Does the task for `guest`, whose host functions are called here, on the calling thread. Ends
+  /// soon after the deadline or the stop in `guest`, whatever the worker does. Errors: `not_found`
+  /// and `invalid_argument` where there is nothing to run, or the arguments do not fit.
+  Expected<TaskResult> run(const Task& task, GuestRun& guest, std::chrono::milliseconds timeout,
+                           std::chrono::microseconds spin);
+  /// What `code` exports.
+  Expected<std::vector<std::string>> list(const ModuleCode& code,
+                                          std::chrono::steady_clock::time_point deadline);
   /// After a run that did not end by itself, or an answer that made no sense: never used again.
   bool is_usable() const noexcept { return usable_; }
+  /// It must not be used again, whatever it did.
+  void retire() noexcept { usable_ = false; }
   /// Nothing came from it that nobody asked for; otherwise it is not usable any more.
   bool is_quiet();
   /// It ended although nobody ended it.
   bool has_crashed() const noexcept { return has_crashed_; }
 
   /// For a compiler: compiles what is in `module_bytes` into `output`. Used once.
-  Expected<ModuleShape> compile(const linux_::Fd& module_bytes, const linux_::Fd& output,
-                                std::chrono::steady_clock::time_point deadline,
-                                const std::stop_token& stop);
+  Expected<CodeShape> compile(const linux_::Fd& module_bytes, const linux_::Fd& output,
+                              std::chrono::steady_clock::time_point deadline,
+                              const std::stop_token& stop);
 
  private:
-  Worker(linux_::ChildProcess process, Channel channel)
-      : process_(std::move(process)), channel_(std::move(channel)) {}
+  Worker(linux_::ChildProcess process, Channel channel, linux_::Fd last_words)
+      : process_(std::move(process)),
+        channel_(std::move(channel)),
+        last_words_(std::move(last_words)) {}
   Expected<void> load(const ModuleCode& module, std::chrono::steady_clock::time_point deadline);
   Expected<Finished> talk_until_finished(GuestRun& guest,
                                          std::chrono::steady_clock::time_point deadline);
   Expected<void> answer_call(GuestRun& guest, const Call& call,
                              std::chrono::steady_clock::time_point deadline);
+  Expected<void> answer_host_request(GuestRun& guest, std::string_view payload,
+                                     std::chrono::steady_clock::time_point deadline);
+  Execution failed_run(Error error, const host_functions::RunContext& context,
+                       std::chrono::milliseconds timeout);
   Error explain(Error error);
+  Error why_it_ended(int signal) const;
 
   linux_::ChildProcess process_;
   Channel channel_;
+  linux_::Fd last_words_;  // its standard error, which the engine writes to when it gives up
   std::uint32_t layers_ = 0;
   bool usable_ = true;
   bool has_crashed_ = false;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -36,9 +37,12 @@ std::chrono::milliseconds pause_after(std::uint32_t failures) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(linux_::Fd program, const Configure& settings, std::uint32_t max_workers)
+WorkerPool::WorkerPool(linux_::Fd program, const Configure& settings, linux_::Fd interpreter,
+                       std::uint32_t max_workers)
     : program_(std::move(program)),
       settings_(settings),
+      interpreter_(std::move(interpreter)),
+      takes_oldest_(settings.guests == Guests::interpreter),
       max_workers_(std::max(max_workers, 1U)),
       cores_(std::max(std::thread::hardware_concurrency(), 1U)) {
   // The program's signal handlers do not expect to run on this thread.
@@ -99,12 +103,22 @@ Expected<WorkerPool::Lease> WorkerPool::take(Clock::time_point deadline,
                               "the deadline passed while the run waited for a worker process");
     }
   }
-  Lease lease(*this, std::move(idle_.back()));
-  idle_.pop_back();
+  const auto taken = takes_oldest_ ? idle_.begin() : std::prev(idle_.end());
+  Lease lease(*this, std::move(*taken));
+  idle_.erase(taken);
   if (next_start()) {
     to_do_.notify_one();
   }
   return lease;
+}
+
+void WorkerPool::give_away(Lease& lease) {
+  {
+    const std::lock_guard lock(mutex_);
+    --workers_;
+  }
+  lease.pool_ = nullptr;
+  to_do_.notify_one();
 }
 
 void WorkerPool::give_back(std::unique_ptr<Worker> worker) {
@@ -164,8 +178,10 @@ void WorkerPool::keep() {
 void WorkerPool::start_one(std::unique_lock<std::mutex>& lock) {
   ++workers_;
   lock.unlock();
-  auto worker =
-      Worker::start(program_, settings_, Clock::now() + start_timeout, stop_starting_.get_token());
+  const StartRequest request{.program = program_,
+                             .settings = settings_,
+                             .interpreter = interpreter_.is_open() ? &interpreter_ : nullptr};
+  auto worker = Worker::start(request, Clock::now() + start_timeout, stop_starting_.get_token());
   lock.lock();
   if (worker) {
     idle_.push_back(std::move(*worker));

@@ -21,8 +21,10 @@ namespace omnisandbox::wasm::worker {
 /// a thread of the pool's own, because a worker dies with the thread that started it. Thread-safe.
 class WorkerPool {
  public:
-  /// `max_workers` bounds how many there are at once.
-  WorkerPool(linux_::Fd program, const Configure& settings, std::uint32_t max_workers);
+  /// `max_workers` bounds how many there are at once. `interpreter`: see StartRequest; not open for
+  /// other guests.
+  WorkerPool(linux_::Fd program, const Configure& settings, linux_::Fd interpreter,
+             std::uint32_t max_workers);
   /// Runs must have ended. Not in a forked child, where nobody may destroy it.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -40,14 +42,15 @@ class WorkerPool {
       return *this;
     }
     ~Lease() {
-      if (worker_ != nullptr) {
+      if (worker_ != nullptr && pool_ != nullptr) {
         pool_->give_back(std::move(worker_));
       }
     }
     Worker& worker() const { return *worker_; }
 
    private:
-    WorkerPool* pool_;
+    friend class WorkerPool;
+    WorkerPool* pool_;  // null: the worker is the lease's own
     std::unique_ptr<Worker> worker_;
   };
   /// A run will come: start the first worker already.
@@ -55,6 +58,9 @@ class WorkerPool {
   /// Waits for a free worker. Errors: `timeout`, `cancelled`; `unavailable` when none can be
   /// started.
   Expected<Lease> take(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
+  /// From now on the worker is none of the pool's, and ends with its lease. It must not outlive the
+  /// pool, whose thread started it.
+  void give_away(Lease& lease);
 
   /// How long a run's two sides should look for each other's messages before they sleep: nothing
   /// when there is more to do than there are cores.
@@ -71,12 +77,14 @@ class WorkerPool {
 
   const linux_::Fd program_;
   const Configure settings_;
+  const linux_::Fd interpreter_;
+  const bool takes_oldest_;  // it has had the time to prepare for its next run
   const std::uint32_t max_workers_;
   const std::uint32_t cores_;
   mutable std::mutex mutex_;
   std::condition_variable_any freed_;          // a worker is idle, or cannot be had
   std::condition_variable to_do_;              // for the keeper
-  std::vector<std::unique_ptr<Worker>> idle_;  // the last one used last: its caches are warm
+  std::vector<std::unique_ptr<Worker>> idle_;  // the one used last is last: its caches are warm
   std::uint32_t workers_ = 0;                  // idle, in use and being started
   std::uint32_t waiting_ = 0;
   Clock::time_point waiting_since_{};

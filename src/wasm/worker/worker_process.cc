@@ -1,6 +1,5 @@
 #include "wasm/worker/worker_process.h"
 
-#include <map>
 #include <memory>
 #include <utility>
 
@@ -10,17 +9,21 @@
 #include "linux/file_system.h"
 #include "linux/memory_file.h"
 #include "omnisandbox/policy.h"
+#include "wasm/component/limits.h"
 #include "wasm/limits.h"
-#include "wasm/module/compiled_module.h"
 #include "wasm/run/call_stack.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/worker/build_identity.h"
 #include "wasm/worker/confinement.h"
 #include "wasm/worker/forwarded_calls.h"
+#include "wasm/worker/guest_runner.h"
+#include "wasm/worker/parent_outside.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
 
+// As fail_call and describe_exception have it.
+constexpr std::string_view out_of_memory_text = "out of memory";
 constexpr auto no_deadline = Channel::Deadline();
 // A run brings its arguments, environment and stdin, which the parent has bounded.
 constexpr std::size_t max_run_bytes = std::size_t{2} * 1024 * 1024 * 1024;
@@ -30,6 +33,8 @@ Expected<Policy> limits_only(const Configure& settings) {
   Config config;
   config.timeout = std::chrono::milliseconds(settings.timeout_ms);
   config.max_output_bytes = settings.max_output_bytes;
+  config.max_file_bytes = settings.max_file_bytes;
+  config.max_response_bytes = settings.max_response_bytes;
   if (settings.metered) {
     config.fuel_limit = settings.fuel;
   }
@@ -43,17 +48,18 @@ class Server {
         settings_(settings),
         limits_(std::move(limits)),
         side_(channel),
-        calls_(side_) {}
+        calls_(side_),
+        outside_(side_, calls_) {}
 
   Expected<void> start() {
-    engine_ = TRY(Engine::create({.fuel = FuelMetering(settings_.metered),
-                                  .slots = worker_pool_slots,
-                                  .modules = calls_.modules()}));
+    guests_ = TRY(make_runner());
     // Asked once for each thread, and it reads /proc; afterwards that is not possible any more.
     static_cast<void>(has_stack_left(guest_stack_bytes));
     const std::uint32_t layers = TRY(confine_this_process(settings_.data_bytes));
-    return channel_.send(MessageType::hello,
-                         encode(Hello{.build = build_identity(), .layers = layers}), no_deadline);
+    TRY(channel_.send(MessageType::hello,
+                      encode(Hello{.build = build_identity(), .layers = layers}), no_deadline));
+    guests_->prepare();
+    return {};
   }
 
   /// Until the channel ends.
@@ -66,11 +72,15 @@ class Server {
           break;
         case MessageType::unload:
           if (const auto unload = decode<Unload>(message.payload)) {
-            modules_.erase(unload->module);
+            guests_->unload(unload->module);
           }
+          break;
+        case MessageType::list:
+          TRY(list(message.payload));
           break;
         case MessageType::run:
           TRY(run(message.payload));
+          guests_->prepare();
           break;
         case MessageType::module_bytes:
           module_bytes_ = channel_.take_descriptor();
@@ -84,6 +94,20 @@ class Server {
   }
 
  private:
+  Expected<std::unique_ptr<GuestRunner>> make_runner() {
+    const RunnerTools tools{
+        .settings = settings_, .limits = limits_, .calls = calls_, .outside = outside_};
+    switch (settings_.guests) {
+      case Guests::components:
+        return make_component_runner(tools);
+      case Guests::interpreter:
+        return make_interpreter_runner(tools, channel_.take_descriptor());
+      case Guests::modules:
+        break;
+    }
+    return make_module_runner(tools);
+  }
+
   Expected<void> load(std::string_view payload) {
     const auto request = decode<Load>(payload);
     const linux_::Fd file = channel_.take_descriptor();
@@ -91,20 +115,19 @@ class Server {
       return base::make_error(ErrorKind::internal, "a load without a module or its code");
     }
     Loaded answer;
-    auto module = load_code(file, request->shape);
-    if (module) {
-      answer.has_entry = (*module)->entry() != CompiledModule::Entry::none;
-      modules_[request->module] = std::move(*module);
-    } else {
-      answer.error = std::move(module).error();
+    if (auto loaded = guests_->load(request->module, file, request->shape); !loaded) {
+      answer.error = std::move(loaded).error();
     }
     return channel_.send(MessageType::loaded, encode(answer), no_deadline);
   }
 
-  Expected<std::shared_ptr<const CompiledModule>> load_code(const linux_::Fd& file,
-                                                            const ModuleShape& shape) {
-    const auto mapping = TRY(linux_::FileMapping::create(file, max_cache_entry_bytes));
-    return CompiledModule::load(*engine_, mapping.bytes(), shape);
+  Expected<void> list(std::string_view payload) {
+    const auto request = decode<List>(payload);
+    if (!request) {
+      return base::make_error(ErrorKind::internal, "a list of what cannot be read");
+    }
+    return channel_.send(MessageType::listed,
+                         encode(Listed{.lines = TRY(guests_->list(request->module))}), no_deadline);
   }
 
   Expected<void> run(std::string_view payload) {
@@ -113,37 +136,42 @@ class Server {
       return base::make_error(ErrorKind::internal, "a run that cannot be read");
     }
     channel_.set_spin(std::chrono::microseconds(request->spin_us));
-    const auto module = modules_.find(request->module);
-    Execution execution;
-    if (module == modules_.end()) {
-      execution.ending =
-          ending_of(base::make_error(ErrorKind::internal, "the worker does not have the module"));
-    } else {
-      execution = TRY(execute(*module->second, std::move(*request)));
-    }
+    auto answer = TRY(answer_to(std::move(*request)));
     return channel_.send(MessageType::finished,
-                         encode(Finished{.status = execution.ending.status,
-                                         .exit_code = execution.ending.exit_code,
-                                         .error = std::move(execution.ending.error),
-                                         .peak_memory_bytes = execution.peak_memory_bytes,
-                                         .fuel_consumed = execution.fuel_consumed}),
+                         encode(Finished{.status = answer.execution.ending.status,
+                                         .exit_code = answer.execution.ending.exit_code,
+                                         .error = std::move(answer.execution.ending.error),
+                                         .peak_memory_bytes = answer.execution.peak_memory_bytes,
+                                         .fuel_consumed = answer.execution.fuel_consumed,
+                                         .value = std::move(answer.value),
+                                         .can_go_on = answer.can_go_on}),
                          no_deadline);
   }
 
-  Expected<Execution> execute(const CompiledModule& module, Run request) {
+  Expected<Answer> answer_to(Run request) {
     auto functions = TRY(HostFunctions::create(limits_, {.deadline = request.deadline}));
     GuestRun guest(functions, *functions.impl().context);
     guest.args = std::move(request.args);
     guest.environment = std::move(request.environment);
     guest.stdin_data = std::move(request.stdin_data);
     side_.begin_run(guest);
-    Execution execution;
-    TRY(call_with_stack(guest_stack_bytes + host_call_stack_bytes, [&] {
-      execution = execute_guest(*engine_, module, guest, settings_.memory_limit_bytes,
-                                std::chrono::milliseconds(request.timeout_ms));
-    }));
-    TRY(side_.send_output());
-    return execution;
+    Expected<Answer> answer = base::make_error(ErrorKind::internal, "the guest was not run");
+    TRY(call_with_stack(component::component_stack_bytes + host_call_stack_bytes,
+                        [&] { answer = guests_->run(request, guest); }));
+    const auto sent = side_.send_output();
+    side_.end_run();
+    TRY(sent);
+    if (!answer) {
+      return Answer{{.ending = ending_of(std::move(answer).error())}};
+    }
+    if (guest.ended_by == GuestCall::End::failed && guest.end_message == out_of_memory_text) {
+      // A process of its own: what it lacks is what its run has used.
+      answer->execution.ending = ending_of(base::make_error(
+          ErrorKind::memory,
+          "the run used up the memory of its worker process; set memory_limit_mb higher, or pass "
+          "less at once"));
+    }
+    return answer;
   }
 
   Expected<void> compile() {
@@ -158,17 +186,15 @@ class Server {
     return channel_.send(MessageType::compiled, encode(answer), no_deadline);
   }
 
-  Expected<ModuleShape> compile_to(const linux_::Fd& output) {
+  Expected<CodeShape> compile_to(const linux_::Fd& output) {
     const auto mapping = TRY(linux_::FileMapping::create(module_bytes_, max_module_bytes));
-    Expected<CompiledModule::Serialized> compiled =
+    Expected<GuestRunner::Code> compiled =
         base::make_error(ErrorKind::internal, "the module was not compiled");
-    TRY(call_with_stack(compiler_stack_bytes, [&] {
-      compiled = CompiledModule::compile_for_others(*engine_, mapping.bytes(),
-                                                    settings_.memory_limit_bytes);
-    }));
-    const auto serialized = TRY(std::move(compiled));
-    TRY(linux_::write_full(output, serialized.code));
-    return serialized.shape;
+    TRY(call_with_stack(compiler_stack_bytes,
+                        [&] { compiled = guests_->compile(mapping.bytes()); }));
+    const auto made = TRY(std::move(compiled));
+    TRY(linux_::write_full(output, std::as_bytes(std::span(made.code))));
+    return made.shape;
   }
 
   Channel& channel_;
@@ -176,8 +202,8 @@ class Server {
   const Policy limits_;
   GuestSide side_;
   ForwardedCalls calls_;
-  std::shared_ptr<Engine> engine_;
-  std::map<std::uint64_t, std::shared_ptr<const CompiledModule>> modules_;
+  ParentOutside outside_;
+  std::unique_ptr<GuestRunner> guests_;
   linux_::Fd module_bytes_;
 };
 

@@ -11,6 +11,8 @@
 #include "linux/helper_program.h"
 #include "linux/memory_file.h"
 #include "policy/compiled_policy.h"
+#include "wasm/component/compiled_component.h"
+#include "wasm/component/limits.h"
 #include "wasm/engine/engine.h"
 #include "wasm/limits.h"
 
@@ -29,15 +31,19 @@ std::uint64_t next_module_number() {
   return ++last;
 }
 
-Configure settings_of(const Policy& policy, std::uint64_t memory_limit_bytes) {
+Configure settings_of(const Policy& policy, Guests guests, std::uint64_t memory_limit_bytes) {
   const policy::Limits& limits = policy.compiled().limits();
   return {.role = Role::runner,
+          .guests = guests,
           .metered = limits.fuel.has_value(),
           .memory_limit_bytes = memory_limit_bytes,
           .max_output_bytes = limits.max_output_bytes,
+          .max_file_bytes = limits.max_file_bytes,
+          .max_response_bytes = limits.max_response_bytes,
           .fuel = limits.fuel.value_or(0),
           .timeout_ms = static_cast<std::uint64_t>(limits.timeout.count()),
-          .data_bytes = memory_limit_bytes + runner_data_bytes};
+          .data_bytes = memory_limit_bytes + runner_data_bytes +
+                        (guests == Guests::modules ? 0 : component::worker_table_bytes)};
 }
 
 Configure compiler_settings(Configure settings) {
@@ -53,13 +59,6 @@ Expected<linux_::Fd> open_program(const std::string& chosen) {
                                       .purpose = "modules cannot run in a worker process"});
 }
 
-// Code that a worker compiled is not for use in a process that is not confined: a module may have
-// taken over its compiler. So the two kinds have different names in the cache.
-Digest engine_digest(FuelMetering fuel) {
-  const std::string text = "compiled in a worker; " + engine_fingerprint(fuel);
-  return sha256(std::as_bytes(std::span(text)));
-}
-
 Expected<std::shared_ptr<const ModuleCode>> code_from(const CacheEntry& entry, CacheUse use) {
   auto file = TRY(linux_::make_sealed_file("omnisandbox-code", entry.code));
   return std::make_shared<const ModuleCode>(ModuleCode{.number = next_module_number(),
@@ -70,27 +69,52 @@ Expected<std::shared_ptr<const ModuleCode>> code_from(const CacheEntry& entry, C
 
 }  // namespace
 
-Workers::Workers(Configure settings, linux_::Fd program, linux_::Fd compiler_program,
-                 std::uint32_t max_workers, std::shared_ptr<const ModuleCache> cache)
+Workers::Workers(const Configure& settings, linux_::Fd program, linux_::Fd compiler_program,
+                 linux_::Fd interpreter, std::uint32_t max_workers,
+                 std::shared_ptr<const ModuleCache> cache)
     : settings_(settings),
       program_(std::move(compiler_program)),
       cache_(std::move(cache)),
       compile_slots_(std::max(min_compile_slots, std::thread::hardware_concurrency())),
-      pool_(std::move(program), settings, max_workers) {}
+      pool_(std::move(program), settings, std::move(interpreter), max_workers) {}
 
-Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy,
+Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy, Guests guests,
                                                    std::uint64_t memory_limit_bytes,
                                                    const std::string& program,
                                                    std::shared_ptr<const ModuleCache> cache) {
   linux_::Fd for_pool = TRY(open_program(program));
   linux_::Fd for_compiler = TRY(open_program(program));
   return std::unique_ptr<Workers>(new Workers(
-      settings_of(policy, memory_limit_bytes), std::move(for_pool), std::move(for_compiler),
-      policy.compiled().limits().max_concurrent_runs, std::move(cache)));
+      settings_of(policy, guests, memory_limit_bytes), std::move(for_pool), std::move(for_compiler),
+      linux_::Fd(), policy.compiled().limits().max_concurrent_runs, std::move(cache)));
+}
+
+Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy,
+                                                   std::uint64_t memory_limit_bytes,
+                                                   const std::string& program,
+                                                   InterpreterCode interpreter) {
+  linux_::Fd for_pool = TRY(open_program(program));
+  Configure settings = settings_of(policy, Guests::interpreter, memory_limit_bytes);
+  settings.interpreter = interpreter.shape;
+  std::unique_ptr<Workers> workers(
+      new Workers(settings, std::move(for_pool), linux_::Fd(), std::move(interpreter.code),
+                  policy.compiled().limits().max_concurrent_runs, nullptr));
+  workers->pool_.expect_run();
+  return workers;
+}
+
+// Code that a worker compiled is not for use in a process that is not confined: a module may have
+// taken over its compiler. So the two kinds have different names in the cache.
+Digest Workers::engine_digest() const {
+  const FuelMetering fuel(settings_.metered);
+  const std::string text = "compiled in a worker; " + (settings_.guests == Guests::components
+                                                           ? component::component_fingerprint(fuel)
+                                                           : engine_fingerprint(fuel));
+  return sha256(std::as_bytes(std::span(text)));
 }
 
 CacheKey Workers::key_of(std::span<const std::byte> bytes) const {
-  return {.module = sha256(bytes), .engine = engine_digest(FuelMetering(settings_.metered))};
+  return {.module = sha256(bytes), .engine = engine_digest()};
 }
 
 Expected<std::shared_ptr<const ModuleCode>> Workers::compile(
@@ -106,7 +130,7 @@ Expected<std::shared_ptr<const ModuleCode>> Workers::compile(
   }
   if (cache_ != nullptr) {
     if (const auto found = cache_->find(key_of(bytes))) {
-      TRY(check_module_shape(found->entry.shape, settings_.memory_limit_bytes));
+      TRY(check_shape(found->entry.shape, settings_.memory_limit_bytes));
       return code_from(found->entry, CacheUse::hit);
     }
   }
@@ -129,12 +153,12 @@ Expected<std::shared_ptr<const ModuleCode>> Workers::load_sealed(
                             "says that it can be trusted; use the .wasm file");
   }
   const CacheEntry entry = TRY(cache_->unseal(bytes));
-  if (entry.key.engine != engine_digest(FuelMetering(settings_.metered))) {
+  if (entry.key.engine != engine_digest()) {
     return base::make_error(ErrorKind::invalid_argument,
                             "the module was compiled for another engine, isolation or policy "
                             "(fuel_limit); compile the .wasm file again");
   }
-  TRY(check_module_shape(entry.shape, settings_.memory_limit_bytes));
+  TRY(check_shape(entry.shape, settings_.memory_limit_bytes));
   return code_from(entry, CacheUse::hit);
 }
 
@@ -144,12 +168,13 @@ Expected<std::shared_ptr<const ModuleCode>> Workers::compile_anew(
   const auto place = TRY(compile_slots_.take(1, "modules that compile at once", deadline, stop));
   const linux_::Fd input = TRY(linux_::make_sealed_file("omnisandbox-module", bytes));
   linux_::Fd output = TRY(linux_::make_memory_file("omnisandbox-code"));
-  ModuleShape shape;
+  CodeShape shape;
   {
     // A process for each module: what one leaves behind, no other finds. It has ended before its
     // output is sealed.
+    const Configure settings = compiler_settings(settings_);
     const auto compiler =
-        TRY(Worker::start(program_, compiler_settings(settings_), deadline, stop));
+        TRY(Worker::start({.program = program_, .settings = settings}, deadline, stop));
     shape = TRY(compiler->compile(input, output, deadline, stop));
   }
   TRY(linux_::seal_memory_file(output));
@@ -157,7 +182,7 @@ Expected<std::shared_ptr<const ModuleCode>> Workers::compile_anew(
   if (static_cast<std::uint64_t>(status.st_size) > max_cache_entry_bytes) {
     return base::make_error(ErrorKind::too_large, "the module's compiled code is too large");
   }
-  TRY(check_module_shape(shape, settings_.memory_limit_bytes));
+  TRY(check_shape(shape, settings_.memory_limit_bytes));
   return std::make_shared<const ModuleCode>(
       ModuleCode{.number = next_module_number(),
                  .code = std::move(output),
@@ -177,22 +202,42 @@ Expected<std::vector<std::byte>> Workers::seal(std::span<const std::byte> bytes,
   return cache_->seal({.key = key_of(bytes), .shape = code->shape, .code = mapping.bytes()});
 }
 
-Execution Workers::execute(const ModuleCode& module, GuestRun& guest,
-                           std::chrono::milliseconds timeout) {
-  auto lease = pool_.take(guest.context.deadline(), guest.context.stop());
-  if (!lease) {
-    return {.ending = ending_of(std::move(lease).error())};
-  }
-  while (!lease->worker().is_quiet()) {
-    // It says something that nobody asked for; the lease's end ends it.
-    auto another = pool_.take(guest.context.deadline(), guest.context.stop());
-    if (!another) {
-      return {.ending = ending_of(std::move(another).error())};
+Expected<WorkerPool::Lease> Workers::borrow(std::chrono::steady_clock::time_point deadline,
+                                            const std::stop_token& stop) {
+  for (;;) {
+    auto lease = TRY(pool_.take(deadline, stop));
+    if (lease.worker().is_quiet()) {
+      layers_.store(lease.worker().layers(), std::memory_order_relaxed);
+      return lease;
     }
-    lease = std::move(another);
+    // It says something that nobody asked for; the lease's end ends it.
   }
-  layers_.store(lease->worker().layers(), std::memory_order_relaxed);
-  return lease->worker().run(module, guest, timeout, pool_.spin());
+}
+
+Expected<WorkerPool::Lease> Workers::borrow_for_session(
+    std::chrono::steady_clock::time_point deadline, const std::stop_token& stop) {
+  auto lease = TRY(borrow(deadline, stop));
+  pool_.give_away(lease);
+  return lease;
+}
+
+Expected<TaskResult> Workers::execute(const Task& task, GuestRun& guest,
+                                      std::chrono::milliseconds timeout) {
+  auto lease = borrow(guest.context.deadline(), guest.context.stop());
+  if (!lease) {
+    return TaskResult{{.ending = ending_of(std::move(lease).error())}};
+  }
+  return execute_by(lease->worker(), task, guest, timeout);
+}
+
+Expected<TaskResult> Workers::execute_by(Worker& worker, const Task& task, GuestRun& guest,
+                                         std::chrono::milliseconds timeout) {
+  return worker.run(task, guest, timeout, pool_.spin());
+}
+
+Expected<std::vector<std::string>> Workers::list(const ModuleCode& code,
+                                                 std::chrono::steady_clock::time_point deadline) {
+  return TRY(borrow(deadline, {})).worker().list(code, deadline);
 }
 
 SandboxDescription Workers::description() const {

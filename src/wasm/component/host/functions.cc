@@ -19,10 +19,21 @@ using Fields = std::vector<std::pair<std::string_view, Value>>;
 /// Empty for a function without a result.
 using Answer = Expected<std::optional<Value>>;
 
+/// Makes the call, and takes what the function returns out of the answer.
+template <class Returned>
+Expected<Returned> ask(HostCall& call, const HostRequest& request) {
+  return std::get<Returned>(TRY(call.run.outside->ask(call.guest(), request)));
+}
+
+Expected<void> act(HostCall& call, const HostRequest& request) {
+  TRY(ask<std::monostate>(call, request));
+  return {};
+}
+
 /// Gives what `function` answers as a `result`.
 template <class Function>
 void answer(HostCall& call, Function function) {
-  Answer answered = function(call.guest().host_functions);
+  Answer answered = function();
   if (!answered) {
     call.give(failure(call, answered.error()));
   } else {
@@ -30,20 +41,20 @@ void answer(HostCall& call, Function function) {
   }
 }
 
-std::string path_of(HostCall& call) { return std::string(string_of(call.arg(0))); }
+std::string_view path_of(HostCall& call) { return string_of(call.arg(0)); }
 
 // ---- fs ----
 
 void read(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    std::string content = TRY(functions.fs_read(path_of(call)));
+  answer(call, [&]() -> Answer {
+    std::string content = TRY(ask<std::string>(call, ReadFile{path_of(call)}));
     return TRY(keep_bytes(call, std::move(content)));
   });
 }
 
 void read_text(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    const std::string text = TRY(functions.fs_read(path_of(call)));
+  answer(call, [&]() -> Answer {
+    const std::string text = TRY(ask<std::string>(call, ReadFile{path_of(call)}));
     if (!base::is_utf8(text)) {
       return base::make_error(ErrorKind::invalid_argument, "{} is not UTF-8 text; read it as bytes",
                               base::printable(path_of(call)));
@@ -69,8 +80,8 @@ WriteMode mode_of(const wasmtime_component_val_t& value) {
 void write(HostCall& call) {
   const HeldBytes& content = held(call, call.arg(1));
   const WriteMode mode = mode_of(call.arg(2));
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    TRY(functions.fs_write(path_of(call), content.bytes, {.mode = mode}));
+  answer(call, [&]() -> Answer {
+    TRY(act(call, WriteFile{path_of(call), content.bytes, mode}));
     return std::nullopt;
   });
 }
@@ -78,8 +89,8 @@ void write(HostCall& call) {
 void write_text(HostCall& call) {
   const std::string_view content = string_of(call.arg(1));
   const WriteMode mode = mode_of(call.arg(2));
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    TRY(functions.fs_write(path_of(call), content, {.mode = mode}));
+  answer(call, [&]() -> Answer {
+    TRY(act(call, WriteFile{path_of(call), content, mode}));
     return std::nullopt;
   });
 }
@@ -99,8 +110,8 @@ Value type_value(FileType type) {
 }
 
 void stat(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    const FileInfo info = TRY(functions.fs_stat(path_of(call)));
+  answer(call, [&]() -> Answer {
+    const FileInfo info = TRY(ask<FileInfo>(call, StatFile{path_of(call)}));
     const auto modified =
         std::chrono::duration_cast<std::chrono::milliseconds>(info.modified.time_since_epoch());
     Fields fields;
@@ -113,9 +124,10 @@ void stat(HostCall& call) {
 }
 
 void list_directory(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
+  answer(call, [&]() -> Answer {
     std::vector<Value> entries;
-    for (const DirectoryEntry& entry : TRY(functions.fs_list(path_of(call)))) {
+    for (const DirectoryEntry& entry :
+         TRY(ask<std::vector<DirectoryEntry>>(call, ListDirectory{path_of(call)}))) {
       Fields fields;
       fields.emplace_back("name", Value::string(entry.name));
       fields.emplace_back("type", type_value(entry.type));
@@ -126,15 +138,15 @@ void list_directory(HostCall& call) {
 }
 
 void remove(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    TRY(functions.fs_delete(path_of(call)));
+  answer(call, [&]() -> Answer {
+    TRY(act(call, DeleteFile{path_of(call)}));
     return std::nullopt;
   });
 }
 
 void make_directory(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
-    TRY(functions.fs_make_directory(path_of(call)));
+  answer(call, [&]() -> Answer {
+    TRY(act(call, MakeDirectory{path_of(call)}));
     return std::nullopt;
   });
 }
@@ -163,9 +175,9 @@ Expected<HttpRequest> request_of(HostCall& call, const wasmtime_component_val_t&
 }
 
 void fetch(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
+  answer(call, [&]() -> Answer {
     const HttpRequest request = TRY(request_of(call, call.arg(0)));
-    HttpResponse response = TRY(functions.http_fetch(request));
+    HttpResponse response = TRY(ask<HttpResponse>(call, request));
     std::vector<Value> headers;
     for (const HttpHeader& header : response.headers) {
       Fields fields;
@@ -202,9 +214,9 @@ Expected<CommandRequest> command_of(HostCall& call, const wasmtime_component_val
 }
 
 void run(HostCall& call) {
-  answer(call, [&](HostFunctions& functions) -> Answer {
+  answer(call, [&]() -> Answer {
     const CommandRequest request = TRY(command_of(call, call.arg(0)));
-    Result result = TRY(functions.exec_run(request));
+    Result result = TRY(ask<Result>(call, request));
     Fields fields;
     fields.emplace_back("exit-code", Value::s32(result.exit_code));
     fields.emplace_back("status", Value::string(to_string(result.status)));

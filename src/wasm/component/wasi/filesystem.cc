@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "wasm/component/limits.h"
 #include "wasm/component/wasi/interfaces.h"
 #include "wasm/component/wasi/preview1_call.h"
-#include "wasm/wasi/fd_table.h"
 #include "wasm/wasi/preview1.h"
 
 namespace omnisandbox::wasm::component::wasi02 {
@@ -70,34 +72,38 @@ Value stat_value(const wasi::Filestat& stat) {
 // ---- Streams ----
 
 // Streams of a directory are refused here; whether the guest may read or write shows when it does.
+Errno check_stream(HostCall& call, std::uint32_t fd, Rights needed) {
+  const Opened open = look_at(call, fd);
+  if (open.code != Errno::success) {
+    return open.code;
+  }
+  if (open.stat.filetype != wasi::FileType::regular_file) {
+    return Errno::isdir;
+  }
+  return (open.stat.rights_base & needed) == 0 ? Errno::badf : Errno::success;
+}
+
 void open_stream(HostCall& call, OutputStream::To to, std::uint64_t offset) {
   const std::uint32_t fd = descriptor(call);
-  const wasi::Descriptor* open = wasi::table_of(call.guest()).find(fd);
-  const Rights needed = rights::fd_write;
-  if (open == nullptr || !open->is_file()) {
-    call.give(failed(open == nullptr ? Errno::badf : Errno::isdir));
-  } else if ((open->base & needed) == 0) {
-    call.give(failed(Errno::badf));
-  } else {
-    ++call.run.files[fd].streams;
-    call.give(Value::ok(call.keep(ResourceKind::output_stream,
-                                  OutputStream{.to = to, .fd = fd, .offset = offset})));
+  if (const Errno code = check_stream(call, fd, rights::fd_write); code != Errno::success) {
+    call.give(failed(code));
+    return;
   }
+  ++call.run.files[fd].streams;
+  call.give(Value::ok(
+      call.keep(ResourceKind::output_stream, OutputStream{.to = to, .fd = fd, .offset = offset})));
 }
 
 void read_via_stream(HostCall& call) {
   const std::uint32_t fd = descriptor(call);
   const std::uint64_t offset = u64_of(call.arg(1));
-  const wasi::Descriptor* open = wasi::table_of(call.guest()).find(fd);
-  if (open == nullptr || !open->is_file()) {
-    call.give(failed(open == nullptr ? Errno::badf : Errno::isdir));
-  } else if ((open->base & rights::fd_read) == 0) {
-    call.give(failed(Errno::badf));
-  } else {
-    ++call.run.files[fd].streams;
-    call.give(
-        Value::ok(call.keep(ResourceKind::input_stream, InputStream{.fd = fd, .offset = offset})));
+  if (const Errno code = check_stream(call, fd, rights::fd_read); code != Errno::success) {
+    call.give(failed(code));
+    return;
   }
+  ++call.run.files[fd].streams;
+  call.give(
+      Value::ok(call.keep(ResourceKind::input_stream, InputStream{.fd = fd, .offset = offset})));
 }
 
 void write_via_stream(HostCall& call) {
@@ -116,63 +122,56 @@ void advise(HostCall& call) {
   if (found == names.end()) {
     throw WrongType();
   }
-  call.give(outcome_of(Preview1Call(call)([&](GuestCall& guest) {
-    return wasi::fd_advise(guest, fd, u64_of(call.arg(1)), u64_of(call.arg(2)),
-                           static_cast<std::uint32_t>(found - names.begin()));
-  })));
+  call.give(outcome_of(Preview1Call(call).call<&wasi::fd_advise>(
+      fd, u64_of(call.arg(1)), u64_of(call.arg(2)),
+      static_cast<std::uint32_t>(found - names.begin()))));
 }
 
 template <Errno (*synchronise)(GuestCall&, std::uint32_t)>
 void sync_with(HostCall& call) {
   const std::uint32_t fd = descriptor(call);
-  call.give(
-      outcome_of(Preview1Call(call)([&](GuestCall& guest) { return synchronise(guest, fd); })));
+  call.give(outcome_of(Preview1Call(call).call<synchronise>(fd)));
 }
 
 void get_flags(HostCall& call) {
-  const wasi::Descriptor* open = wasi::table_of(call.guest()).find(descriptor(call));
-  if (open == nullptr) {
-    call.give(failed(Errno::badf));
+  const Opened open = look_at(call, descriptor(call));
+  if (open.code != Errno::success) {
+    call.give(failed(open.code));
     return;
   }
   std::vector<std::string_view> names;
-  if ((open->base & (rights::fd_read | rights::fd_readdir)) != 0) {
+  if ((open.stat.rights_base & (rights::fd_read | rights::fd_readdir)) != 0) {
     names.emplace_back("read");
   }
-  if ((open->base & rights::fd_write) != 0) {
+  if ((open.stat.rights_base & rights::fd_write) != 0) {
     names.emplace_back("write");
   }
-  if ((open->flags & wasi::fdflags::sync) != 0) {
+  if ((open.stat.flags & wasi::fdflags::sync) != 0) {
     names.emplace_back("file-integrity-sync");
   }
-  if ((open->flags & wasi::fdflags::dsync) != 0) {
+  if ((open.stat.flags & wasi::fdflags::dsync) != 0) {
     names.emplace_back("data-integrity-sync");
   }
-  if ((open->flags & wasi::fdflags::rsync) != 0) {
+  if ((open.stat.flags & wasi::fdflags::rsync) != 0) {
     names.emplace_back("requested-write-sync");
   }
-  if (open->is_directory()) {
+  if (open.stat.filetype == wasi::FileType::directory) {
     names.emplace_back("mutate-directory");
   }
   call.give(Value::ok(Value::flags(names)));
 }
 
 void get_type(HostCall& call) {
-  const std::uint32_t fd = descriptor(call);
-  Preview1Call files(call);
-  const auto stat = files.room(sizeof(wasi::Fdstat));
-  const Errno code =
-      files([&](GuestCall& guest) { return wasi::fd_fdstat_get(guest, fd, stat.offset); });
-  call.give(code == Errno::success
-                ? Value::ok(Value::enumeration(type_name(files.load<wasi::Fdstat>(stat).filetype)))
-                : failed(code));
+  const Opened open = look_at(call, descriptor(call));
+  call.give(open.code == Errno::success
+                ? Value::ok(Value::enumeration(type_name(open.stat.filetype)))
+                : failed(open.code));
 }
 
 void set_size(HostCall& call) {
   const std::uint32_t fd = descriptor(call);
-  call.give(outcome_of(Preview1Call(call)([&](GuestCall& guest) {
-    return wasi::fd_filestat_set_size(guest, fd, u64_of(call.arg(1)));
-  })));
+  call.give(
+      outcome_of(Preview1Call(call).call<&wasi::fd_filestat_set_size>(fd, u64_of(call.arg(1)))));
 }
 
 struct Times {
@@ -214,10 +213,8 @@ Times times_of(HostCall& call, std::size_t index) {
 void set_times(HostCall& call) {
   const std::uint32_t fd = descriptor(call);
   const Times times = times_of(call, 1);
-  call.give(outcome_of(Preview1Call(call)([&](GuestCall& guest) {
-    return wasi::fd_filestat_set_times(guest, fd, times.accessed_ns, times.modified_ns,
-                                       times.flags);
-  })));
+  call.give(outcome_of(Preview1Call(call).call<&wasi::fd_filestat_set_times>(
+      fd, times.accessed_ns, times.modified_ns, times.flags)));
 }
 
 void read(HostCall& call) {
@@ -243,27 +240,54 @@ void write(HostCall& call) {
 
 // ---- Folders ----
 
+// Where the whole entries of a filled buffer end, and the cookie to go on with.
+std::uint64_t add_entries(std::string_view buffer, wasi::Listing& listing) {
+  std::uint64_t next = 0;
+  wasi::Dirent dirent;
+  while (buffer.size() >= sizeof dirent) {
+    std::memcpy(&dirent, buffer.data(), sizeof dirent);
+    buffer.remove_prefix(sizeof dirent);
+    if (dirent.name_length > buffer.size()) {
+      break;
+    }
+    listing.add(buffer.substr(0, dirent.name_length), dirent.inode, dirent.filetype);
+    buffer.remove_prefix(dirent.name_length);
+    next = dirent.next_cookie;
+  }
+  return next;
+}
+
 // All names at once, as preview 1 keeps them: what changes meanwhile does not show.
+Errno read_all_names(HostCall& call, std::uint32_t fd, wasi::Listing& listing) {
+  std::uint64_t cookie = 0;
+  for (;;) {
+    Preview1Call files(call);
+    const auto buffer = files.room(max_transfer_bytes);
+    const auto used = files.room(sizeof(std::uint32_t));
+    const Errno code =
+        files.call<&wasi::fd_readdir>(fd, buffer.offset, buffer.length, cookie, used.offset);
+    if (code != Errno::success || call.end != GuestCall::End::none) {
+      return code;
+    }
+    const auto length = std::min(files.load<std::uint32_t>(used), buffer.length);
+    const std::uint64_t next = add_entries(files.text({buffer.offset, length}), listing);
+    if (listing.size() > max_listed_entries - call.run.listed_entries) {
+      return Errno::nomem;
+    }
+    if (length < buffer.length) {
+      return Errno::success;
+    }
+    if (next <= cookie) {
+      return Errno::io;  // no name is as long as the buffer
+    }
+    cookie = next;
+  }
+}
+
 void read_directory(HostCall& call) {
-  const std::uint32_t fd = descriptor(call);
-  wasi::Descriptor* open = wasi::table_of(call.guest()).find(fd);
-  if (open == nullptr) {
-    call.give(failed(Errno::badf));
-    return;
-  }
-  Preview1Call files(call);
-  const auto buffer = files.room(1);
-  const auto used = files.room(sizeof(std::uint32_t));
-  const Errno code = files([&](GuestCall& guest) {
-    return wasi::fd_readdir(guest, fd, buffer.offset, 1, 0, used.offset);
-  });
-  if (code != Errno::success) {
+  auto listing = std::make_unique<wasi::Listing>();
+  if (const Errno code = read_all_names(call, descriptor(call), *listing); code != Errno::success) {
     call.give(failed(code));
-    return;
-  }
-  auto listing = std::move(open->listing);
-  if (listing == nullptr || listing->size() > max_listed_entries - call.run.listed_entries) {
-    call.give(failed(Errno::nomem));
     return;
   }
   call.run.listed_entries += listing->size();
@@ -299,15 +323,14 @@ void change_path(HostCall& call) {
   const std::uint32_t fd = descriptor(call);
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(1)));
-  call.give(outcome_of(
-      files([&](GuestCall& guest) { return change(guest, fd, path.offset, path.length); })));
+  call.give(outcome_of(files.call<change>(fd, path.offset, path.length)));
 }
 
 wasi::Filestat stat_of(HostCall& call, Errno& code) {
   const std::uint32_t fd = descriptor(call);
   Preview1Call files(call);
   const auto stat = files.room(sizeof(wasi::Filestat));
-  code = files([&](GuestCall& guest) { return wasi::fd_filestat_get(guest, fd, stat.offset); });
+  code = files.call<&wasi::fd_filestat_get>(fd, stat.offset);
   return files.load<wasi::Filestat>(stat);
 }
 
@@ -317,9 +340,7 @@ wasi::Filestat stat_at(HostCall& call, Errno& code) {
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(2)));
   const auto stat = files.room(sizeof(wasi::Filestat));
-  code = files([&](GuestCall& guest) {
-    return wasi::path_filestat_get(guest, fd, flags, path.offset, path.length, stat.offset);
-  });
+  code = files.call<&wasi::path_filestat_get>(fd, flags, path.offset, path.length, stat.offset);
   return files.load<wasi::Filestat>(stat);
 }
 
@@ -351,10 +372,8 @@ void set_times_at(HostCall& call) {
   const Times times = times_of(call, 3);
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(2)));
-  call.give(outcome_of(files([&](GuestCall& guest) {
-    return wasi::path_filestat_set_times(guest, fd, flags, path.offset, path.length,
-                                         times.accessed_ns, times.modified_ns, times.flags);
-  })));
+  call.give(outcome_of(files.call<&wasi::path_filestat_set_times>(
+      fd, flags, path.offset, path.length, times.accessed_ns, times.modified_ns, times.flags)));
 }
 
 void link_at(HostCall& call) {
@@ -364,10 +383,8 @@ void link_at(HostCall& call) {
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(2)));
   const auto new_path = files.put(string_of(call.arg(4)));
-  call.give(outcome_of(files([&](GuestCall& guest) {
-    return wasi::path_link(guest, fd, flags, path.offset, path.length, new_fd, new_path.offset,
-                           new_path.length);
-  })));
+  call.give(outcome_of(files.call<&wasi::path_link>(fd, flags, path.offset, path.length, new_fd,
+                                                    new_path.offset, new_path.length)));
 }
 
 void rename_at(HostCall& call) {
@@ -376,10 +393,8 @@ void rename_at(HostCall& call) {
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(1)));
   const auto new_path = files.put(string_of(call.arg(3)));
-  call.give(outcome_of(files([&](GuestCall& guest) {
-    return wasi::path_rename(guest, fd, path.offset, path.length, new_fd, new_path.offset,
-                             new_path.length);
-  })));
+  call.give(outcome_of(files.call<&wasi::path_rename>(fd, path.offset, path.length, new_fd,
+                                                      new_path.offset, new_path.length)));
 }
 
 void symlink_at(HostCall& call) {
@@ -387,9 +402,8 @@ void symlink_at(HostCall& call) {
   Preview1Call files(call);
   const auto target = files.put(string_of(call.arg(1)));
   const auto path = files.put(string_of(call.arg(2)));
-  call.give(outcome_of(files([&](GuestCall& guest) {
-    return wasi::path_symlink(guest, target.offset, target.length, fd, path.offset, path.length);
-  })));
+  call.give(outcome_of(
+      files.call<&wasi::path_symlink>(target.offset, target.length, fd, path.offset, path.length)));
 }
 
 void readlink_at(HostCall& call) {
@@ -399,10 +413,8 @@ void readlink_at(HostCall& call) {
   const auto path = files.put(string_of(call.arg(1)));
   const auto buffer = files.room(longest_target);
   const auto used = files.room(sizeof(std::uint32_t));
-  const Errno code = files([&](GuestCall& guest) {
-    return wasi::path_readlink(guest, fd, path.offset, path.length, buffer.offset, buffer.length,
-                               used.offset);
-  });
+  const Errno code = files.call<&wasi::path_readlink>(fd, path.offset, path.length, buffer.offset,
+                                                      buffer.length, used.offset);
   call.give(
       code == Errno::success
           ? Value::ok(Value::string(files.text({buffer.offset, files.load<std::uint32_t>(used)})))
@@ -443,27 +455,24 @@ void open_at(HostCall& call) {
   Preview1Call files(call);
   const auto path = files.put(string_of(call.arg(2)));
   const auto opened = files.room(sizeof(std::uint32_t));
-  const Errno code = files([&](GuestCall& guest) {
-    return wasi::path_open(guest, fd, flags, path.offset, path.length, arguments.open_flags,
-                           arguments.base, rights::all, arguments.descriptor_flags, opened.offset);
-  });
+  const Errno code = files.call<&wasi::path_open>(fd, flags, path.offset, path.length,
+                                                  arguments.open_flags, arguments.base, rights::all,
+                                                  arguments.descriptor_flags, opened.offset);
   call.give(code == Errno::success
                 ? Value::ok(call.own(ResourceKind::descriptor, files.load<std::uint32_t>(opened)))
                 : failed(code));
 }
 
 void drop_descriptor(ComponentRun& run, std::uint32_t fd) noexcept {
-  wasi::FdTable& table = wasi::table_of(*run.guest);
-  const wasi::Descriptor* open = table.find(fd);
   // A preopened directory may be asked for again.
-  if (open == nullptr || open->preopen_name) {
+  if (fd < run.first_closable_fd) {
     return;
   }
   if (const auto use = run.files.find(fd); use != run.files.end()) {
     use->second.descriptor_dropped = true;
     return;
   }
-  table.close(fd);
+  close_file(run, fd);
 }
 
 void is_same_object(HostCall& call) {
@@ -473,8 +482,7 @@ void is_same_object(HostCall& call) {
   const std::uint32_t other = descriptor(call, 1);
   Preview1Call files(call);
   const auto stat = files.room(sizeof(wasi::Filestat));
-  right_code =
-      files([&](GuestCall& guest) { return wasi::fd_filestat_get(guest, other, stat.offset); });
+  right_code = files.call<&wasi::fd_filestat_get>(other, stat.offset);
   const auto right = files.load<wasi::Filestat>(stat);
   call.give(Value::boolean(left_code == Errno::success && right_code == Errno::success &&
                            left.device == right.device && left.inode == right.inode));
@@ -485,19 +493,30 @@ void filesystem_error_code(HostCall& call) {
   call.give(Value::some(Value::enumeration(error_code_name(error.code))));
 }
 
+std::optional<std::string> preopen_name(HostCall& call, std::uint32_t fd) {
+  Preview1Call files(call);
+  const auto found = files.room(sizeof(wasi::Prestat));
+  if (files.call<&wasi::fd_prestat_get>(fd, found.offset) != Errno::success) {
+    return std::nullopt;
+  }
+  Preview1Call names(call);
+  const auto name = names.room(files.load<wasi::Prestat>(found).name_length);
+  if (names.call<&wasi::fd_prestat_dir_name>(fd, name.offset, name.length) != Errno::success) {
+    return std::nullopt;
+  }
+  return std::string(names.text(name));
+}
+
 void get_directories(HostCall& call) {
   std::vector<Value> directories;
-  wasi::FdTable& table = wasi::table_of(call.guest());
-  for (std::uint32_t fd = first_preopen;; ++fd) {
-    const wasi::Descriptor* open = table.find(fd);
-    if (open == nullptr || !open->preopen_name) {
-      break;
-    }
+  std::uint32_t fd = first_preopen;
+  for (; auto name = preopen_name(call, fd); ++fd) {
     std::vector<Value> pair;
     pair.push_back(call.own(ResourceKind::descriptor, fd));
-    pair.push_back(Value::string(*open->preopen_name));
+    pair.push_back(Value::string(*name));
     directories.push_back(Value::tuple(std::move(pair)));
   }
+  call.run.first_closable_fd = fd;
   call.give(Value::list(std::move(directories)));
 }
 

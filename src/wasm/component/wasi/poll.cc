@@ -36,6 +36,7 @@ void pollable_ready(HostCall& call) {
 void pollable_block(HostCall& call) {
   const Pollable& pollable = call.resource<Pollable>(0, ResourceKind::pollable);
   if (!is_ready(pollable)) {
+    call.run.outside->show_output(call.guest(), Outside::Moment::about_to_wait);
     wasi::sleep_until(call.guest().context, pollable.due);
   }
   may_continue(call);
@@ -58,6 +59,7 @@ void poll(HostCall& call) {
   }
   const auto first = *std::min_element(due.begin(), due.end());
   if (first > steady_clock::now()) {
+    call.run.outside->show_output(call.guest(), Outside::Moment::about_to_wait);
     wasi::sleep_until(call.guest().context, first);
   }
   // Also without a sleep: a guest that polls in a loop ends at its deadline.

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "wasm/component/limits.h"
-#include "wasm/wasi/fd_table.h"
-#include "wasm/wasi/preview1.h"
 
 namespace omnisandbox::wasm::component::wasi02 {
 namespace {
@@ -124,66 +122,66 @@ FileRead read_file(HostCall& call, std::uint32_t fd, std::uint64_t offset, std::
   static_assert(sizeof data == sizeof(wasi::IoVector));
   const auto used = files.room(sizeof(std::uint32_t));
   FileRead read;
-  read.code = files([&](GuestCall& guest) {
-    return wasi::fd_pread(guest, fd, vector.offset, 1, offset, used.offset);
-  });
+  read.code = files.call<&wasi::fd_pread>(fd, vector.offset, 1U, offset, used.offset);
   if (read.code == Errno::success) {
     read.bytes = files.text({data.offset, files.load<std::uint32_t>(used)});
   }
   return read;
 }
 
-namespace {
-
-FileWrite write_with(HostCall& call, std::string_view bytes,
-                     wasi::Errno (*write)(GuestCall&, std::uint32_t, std::uint32_t, std::uint64_t,
-                                          std::uint32_t),
-                     std::uint32_t fd, std::uint64_t offset) {
+FileWrite write_file(HostCall& call, std::uint32_t fd, std::uint64_t offset,
+                     std::string_view bytes) {
   Preview1Call files(call);
   const auto data = files.put(bytes);
   const auto vector = files.put({reinterpret_cast<const char*>(&data), sizeof data});
   const auto used = files.room(sizeof(std::uint32_t));
   FileWrite written;
-  written.code =
-      files([&](GuestCall& guest) { return write(guest, fd, vector.offset, offset, used.offset); });
+  written.code = files.call<&wasi::fd_pwrite>(fd, vector.offset, 1U, offset, used.offset);
   written.written = written.code == Errno::success ? files.load<std::uint32_t>(used) : 0;
   return written;
 }
 
-}  // namespace
-
-FileWrite write_file(HostCall& call, std::uint32_t fd, std::uint64_t offset,
-                     std::string_view bytes) {
-  return write_with(
-      call, bytes,
-      [](GuestCall& guest, std::uint32_t file, std::uint32_t vector, std::uint64_t at,
-         std::uint32_t used) { return wasi::fd_pwrite(guest, file, vector, 1, at, used); },
-      fd, offset);
-}
-
 FileWrite append_to_file(HostCall& call, std::uint32_t fd, std::string_view bytes) {
-  const wasi::Descriptor* descriptor = wasi::table_of(call.guest()).find(fd);
-  if (descriptor == nullptr) {
-    return {.code = Errno::badf};
+  const Opened before = look_at(call, fd);
+  if (before.code != Errno::success) {
+    return {.code = before.code};
   }
-  // A descriptor of this interface does not append by itself: streams do.
-  const std::uint32_t before = descriptor->flags;
   Preview1Call files(call);
-  const auto set = [&](std::uint32_t flags) {
-    return files([&](GuestCall& guest) { return wasi::fd_fdstat_set_flags(guest, fd, flags); });
-  };
-  if (const Errno refused = set(before | wasi::fdflags::append); refused != Errno::success) {
-    return {.code = refused};
+  const auto data = files.put(bytes);
+  const auto vector = files.put({reinterpret_cast<const char*>(&data), sizeof data});
+  const auto used = files.room(sizeof(std::uint32_t));
+  // A descriptor of this interface does not append by itself: streams do.
+  const std::uint32_t flags = before.stat.flags;
+  FileWrite written;
+  written.code = files.call<&wasi::fd_fdstat_set_flags>(fd, flags | wasi::fdflags::append);
+  if (written.code != Errno::success) {
+    return written;
   }
-  FileWrite written = write_with(
-      call, bytes,
-      [](GuestCall& guest, std::uint32_t file, std::uint32_t vector, std::uint64_t,
-         std::uint32_t used) { return wasi::fd_write(guest, file, vector, 1, used); },
-      fd, 0);
+  written.code = files.call<&wasi::fd_write>(fd, vector.offset, 1U, used.offset);
+  written.written = written.code == Errno::success ? files.load<std::uint32_t>(used) : 0;
   const GuestCall::End end = call.end;
-  static_cast<void>(set(before));
+  static_cast<void>(files.call<&wasi::fd_fdstat_set_flags>(fd, flags));
   call.end = end;
   return written;
+}
+
+Opened look_at(HostCall& call, std::uint32_t fd) {
+  Preview1Call files(call);
+  const auto stat = files.room(sizeof(wasi::Fdstat));
+  Opened opened;
+  opened.code = files.call<&wasi::fd_fdstat_get>(fd, stat.offset);
+  opened.stat = files.load<wasi::Fdstat>(stat);
+  return opened;
+}
+
+void close_file(ComponentRun& run, std::uint32_t fd) noexcept {
+  try {
+    GuestCall call{.run = *run.guest, .memory = GuestMemory({})};
+    const std::uint64_t argument = fd;
+    run.outside->call(wasi::entry<&wasi::fd_close>("").invoke, call, {&argument, 1});
+  } catch (...) {
+    // Out of memory: it stays open until the run ends.
+  }
 }
 
 void release_stream(ComponentRun& run, std::uint32_t fd) noexcept {
@@ -194,7 +192,7 @@ void release_stream(ComponentRun& run, std::uint32_t fd) noexcept {
   const bool close = use->second.descriptor_dropped;
   run.files.erase(use);
   if (close) {
-    wasi::table_of(*run.guest).close(fd);
+    close_file(run, fd);
   }
 }
 

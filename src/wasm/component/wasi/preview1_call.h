@@ -1,11 +1,15 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "wasm/component/host_call.h"
 #include "wasm/guest_run.h"
+#include "wasm/wasi/entry.h"
+#include "wasm/wasi/preview1.h"
 #include "wasm/wasi/types.h"
 
 namespace omnisandbox::wasm::component::wasi02 {
@@ -24,13 +28,17 @@ class Preview1Call {
   Range room(std::size_t bytes);
   Range put(std::string_view text);
 
-  /// `function(GuestCall&)` with the buffer; how it ended the guest is passed on.
-  template <class Function>
-  wasi::Errno operator()(Function function) {
+  /// Makes the call on the buffer, here or wherever the run's files are; how it ended the guest is
+  /// passed on.
+  template <auto function, class... Args>
+  wasi::Errno call(Args... args) {
+    static_assert(std::is_invocable_v<decltype(function), GuestCall&, Args...>);
     GuestCall call{.run = host_.guest(), .memory = GuestMemory(buffer_)};
-    const wasi::Errno result = function(call);
+    const std::array<std::uint64_t, sizeof...(Args)> arguments{static_cast<std::uint64_t>(args)...};
+    const std::uint64_t result =
+        host_.run.outside->call(wasi::entry<function>("").invoke, call, arguments);
     host_.end = call.end;
-    return result;
+    return static_cast<wasi::Errno>(result);
   }
 
   template <class T>
@@ -71,6 +79,14 @@ FileWrite write_file(HostCall& call, std::uint32_t fd, std::uint64_t offset,
 /// At the end of the file, wherever that is by then.
 FileWrite append_to_file(HostCall& call, std::uint32_t fd, std::string_view bytes);
 
+/// What a descriptor is, and what may be done with it.
+struct Opened {
+  wasi::Errno code = wasi::Errno::success;
+  wasi::Fdstat stat{};
+};
+Opened look_at(HostCall& call, std::uint32_t fd);
+
+void close_file(ComponentRun& run, std::uint32_t fd) noexcept;
 /// One stream less uses the descriptor number.
 void release_stream(ComponentRun& run, std::uint32_t fd) noexcept;
 
