@@ -8,8 +8,10 @@ namespace omnisandbox::cli {
 int call_export_command(const Options& options) {
   Session session(options, Activity::run, "call-export", "wasm");
   return session.run([&](const Session::Tools& tools) {
-    runner::ExportRequest request{
-        .module_file = options.operands.front(), .deadline = tools.deadline, .stop = tools.stop};
+    runner::ExportRequest request{.module_file = options.operands.front(),
+                                  .isolation = options.isolation,
+                                  .deadline = tools.deadline,
+                                  .stop = tools.stop};
     if (options.operands.size() > 1) {
       request.function = options.operands[1];
       request.arguments_json.assign(options.operands.begin() + 2, options.operands.end());

@@ -164,8 +164,18 @@ void show_operand(CLI::App& app, const std::string& name, const std::string& hel
   app.add_option(name, help)->type_name("");
 }
 
-void add_run(CLI::App& root, Options& options) {
+void add_isolation(CLI::App& app, Options& options, const std::string& guest) {
   using runner::IsolationChoice;
+  add_choice<IsolationChoice>(
+      app, "--isolation",
+      "Where " + guest +
+          " runs: in a process of its own without any rights (the default), or in "
+          "ours",
+      {{"worker", IsolationChoice::worker}, {"in-process", IsolationChoice::in_process}},
+      [&](IsolationChoice choice) { options.isolation = choice; });
+}
+
+void add_run(CLI::App& root, Options& options) {
   using runner::SandboxKind;
   CLI::App& run = *root.add_subcommand("run", "Run a module or a command in a sandbox");
   add_policy(run, options);
@@ -178,11 +188,7 @@ void add_run(CLI::App& root, Options& options) {
        {"process", SandboxKind::process},
        {"docker", SandboxKind::docker}},
       [&](std::optional<SandboxKind> kind) { options.sandbox = kind; });
-  add_choice<IsolationChoice>(
-      run, "--isolation",
-      "Where a module runs: in a process of its own without any rights (the default), or in ours",
-      {{"worker", IsolationChoice::worker}, {"in-process", IsolationChoice::in_process}},
-      [&](IsolationChoice choice) { options.isolation = choice; });
+  add_isolation(run, options, "a module");
   add_text(
       run, "--stdin", "FILE", [&](const std::string& text) { options.stdin_from = text; },
       "The guest's standard input; - passes ours on. Without it, it is empty");
@@ -216,6 +222,7 @@ void add_eval(CLI::App& root, Options& options) {
   add_choice<Language>(eval, "--lang", "The language of the code. Default: python",
                        {{"python", Language::python}, {"javascript", Language::javascript}},
                        [&](Language language) { options.language = language; });
+  add_isolation(eval, options, "the snippet");
   add_text(
       eval, "-f,--file", "FILE", [&](const std::string& text) { options.code_file = text; },
       "Read the code from FILE; all operands are the snippet's arguments then");
@@ -244,6 +251,7 @@ void add_call_export(CLI::App& root, Options& options) {
   CLI::App& call = *root.add_subcommand(
       "call-export", "Call a function that a module or a component exports, or list them");
   add_policy(call, options);
+  add_isolation(call, options, "the module");
   add_bounds(call, options);
   add_json(call, options);
   show_operand(call, "MODULE", "A core module's or a component's file");

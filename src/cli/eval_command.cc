@@ -64,6 +64,7 @@ int eval_command(const Options& options) {
   Session session(options, Activity::run, "eval", "wasm");
   return session.run([&](const Session::Tools& tools) {
     runner::SnippetRequest request{.language = options.language,
+                                   .isolation = options.isolation,
                                    .environment = options.environment,
                                    .deadline = tools.deadline,
                                    .stop = tools.stop};

@@ -15,6 +15,7 @@
 #include "omnisandbox/expected.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
+#include "runner/isolation.h"
 
 namespace omnisandbox::runner {
 
@@ -22,9 +23,6 @@ enum class SandboxKind : std::uint8_t { wasm, process, docker };
 
 /// "wasm", "process" or "docker".
 std::string_view to_string(SandboxKind kind) noexcept;
-
-/// Where a module runs: in a process of its own, or in the caller's.
-enum class IsolationChoice : std::uint8_t { automatic, worker, in_process };
 
 /// One run, as a front end asks for it. Nothing of it has been judged yet.
 struct RunRequest {

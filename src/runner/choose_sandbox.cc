@@ -1,5 +1,7 @@
 #include "runner/choose_sandbox.h"
 
+#include "runner/module_source.h"
+
 namespace omnisandbox::runner {
 
 std::string_view to_string(SandboxKind kind) noexcept {
@@ -22,7 +24,7 @@ SandboxKind choose_sandbox(std::optional<SandboxKind> asked_for, std::string_vie
   if (!image.empty()) {
     return SandboxKind::docker;
   }
-  if (target.ends_with(".wasm") || target.ends_with(".wat")) {
+  if (names_a_module(target)) {
     return SandboxKind::wasm;
   }
   return SandboxKind::process;

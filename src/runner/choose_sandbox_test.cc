@@ -8,6 +8,8 @@ namespace {
 TEST(ChooseSandbox, FollowsWhatTheTargetIs) {
   EXPECT_EQ(choose_sandbox({}, "dir/tool.wasm", ""), SandboxKind::wasm);
   EXPECT_EQ(choose_sandbox({}, "tool.wat", ""), SandboxKind::wasm);
+  EXPECT_EQ(choose_sandbox({}, "tool.wasm@sha256:00", ""), SandboxKind::wasm);
+  EXPECT_EQ(choose_sandbox({}, "oci:/some/folder:v1", ""), SandboxKind::wasm);
   EXPECT_EQ(choose_sandbox({}, "ls", ""), SandboxKind::process);
   EXPECT_EQ(choose_sandbox({}, "wasm", ""), SandboxKind::process);
   EXPECT_EQ(choose_sandbox({}, "ls", "alpine"), SandboxKind::docker);

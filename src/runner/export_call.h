@@ -11,6 +11,7 @@
 #include "omnisandbox/expected.h"
 #include "omnisandbox/module_exports.h"
 #include "omnisandbox/policy.h"
+#include "runner/isolation.h"
 
 namespace omnisandbox::runner {
 
@@ -19,6 +20,7 @@ struct ExportRequest {
   std::string module_file;
   std::optional<std::string> function{};  ///< unset: list them
   std::vector<std::string> arguments_json{};
+  IsolationChoice isolation = IsolationChoice::automatic;
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
   std::stop_token stop{};
 };

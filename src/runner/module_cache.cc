@@ -13,9 +13,8 @@
 #include "linux/file_names.h"
 #include "linux/file_system.h"
 #include "omnisandbox/runtime.h"
-#include "runner/input_file.h"
+#include "runner/module_source.h"
 #include "wasm/cache/module_cache.h"
-#include "wasm/limits.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -92,7 +91,8 @@ Expected<std::size_t> clear_cached_modules() { return TRY(open_user_cache())->cl
 
 Expected<void> compile_module(const Policy& policy, const std::string& module,
                               const std::string& output) {
-  const std::string bytes = TRY(read_regular_file(module, "the module", wasm::max_module_bytes));
+  const ModuleSource source = TRY(parse_module_source(module));
+  const std::string bytes = TRY(read_module(source));
   std::string folder = TRY(user_cache_folder());
   Runtime runtime = TRY(Runtime::create(
       policy, RuntimeOptions{.isolation = Isolation::worker, .module_cache = std::move(folder)}));

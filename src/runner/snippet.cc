@@ -11,7 +11,9 @@ namespace omnisandbox::runner {
 Expected<Evaluation> evaluate_snippet(const Policy& policy, const SnippetRequest& request,
                                       std::shared_ptr<AuditSink> audit) {
   Snippet snippet = TRY(request.read());
-  InterpreterOptions options{.audit = audit, .commands = confined_commands(audit)};
+  InterpreterOptions options{.isolation = isolation_of(request.isolation),
+                             .audit = audit,
+                             .commands = confined_commands(audit)};
   Interpreter interpreter = TRY(Interpreter::create(policy, request.language, std::move(options)));
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       request.deadline - std::chrono::steady_clock::now());

@@ -12,6 +12,7 @@
 #include "omnisandbox/expected.h"
 #include "omnisandbox/interpreter.h"
 #include "omnisandbox/policy.h"
+#include "runner/isolation.h"
 
 namespace omnisandbox::runner {
 
@@ -24,6 +25,7 @@ struct Snippet {
 /// A piece of code to evaluate, as a front end asks for it.
 struct SnippetRequest {
   Language language = Language::python;
+  IsolationChoice isolation = IsolationChoice::automatic;
   std::vector<std::string> args{};
   std::map<std::string, std::string> environment{};  ///< added to the policy's
   std::function<Expected<Snippet>()> read{};         ///< called once, after the policy is loaded

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,10 +11,9 @@
 #include "omnisandbox/module_exports.h"
 #include "omnisandbox/runtime.h"
 #include "runner/confined_commands.h"
-#include "runner/input_file.h"
 #include "runner/module_cache.h"
-#include "wasm/component/component_shape.h"
-#include "wasm/limits.h"
+#include "runner/module_source.h"
+#include "wasm/module/module_text.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -30,29 +28,27 @@ std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadli
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
-  const std::string module =
-      TRY(read_regular_file(request.target, "the module", wasm::max_module_bytes));
+  const ModuleSource source = TRY(parse_module_source(request.target));
+  const std::string module = TRY(read_module(source));
   RunOptions options{
       .args = request.args, .environment = request.environment, .stop = request.stop};
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
-  Runtime runtime = TRY(Runtime::create(
-      policy, RuntimeOptions{.isolation = request.isolation == IsolationChoice::in_process
-                                              ? Isolation::in_process
-                                              : Isolation::worker,
-                             .audit = audit,
-                             .commands = confined_commands(audit),
-                             .module_cache = usable_cache_folder()}));
+  RuntimeOptions runtime_options{.isolation = isolation_of(request.isolation),
+                                 .audit = audit,
+                                 .commands = confined_commands(audit),
+                                 .module_cache = usable_cache_folder()};
   // The name becomes the guest's argv[0].
-  const std::string name = std::filesystem::path(request.target).filename();
-  if (wasm::component::is_component(std::as_bytes(std::span(module)))) {
-    auto component =
-        TRY(ModuleExports::load(policy, name, std::as_bytes(std::span(module)),
-                                {.audit = audit, .commands = confined_commands(audit)}));
+  const std::string name = source.name();
+  if (wasm::is_component_source(std::as_bytes(std::span(module)))) {
+    auto component = TRY(ModuleExports::load(
+        policy, name, std::as_bytes(std::span(module)), std::move(runtime_options),
+        {.timeout = time_left(request.deadline), .stop = request.stop}));
     options.timeout = time_left(request.deadline);
     return component.run(std::move(options));
   }
+  Runtime runtime = TRY(Runtime::create(policy, std::move(runtime_options)));
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));
   options.timeout = time_left(request.deadline);
   return runtime.execute(name, std::move(options));

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "omnisandbox/expected.h"
+
+/// Where a module comes from, as it is written on a command line:
+///   FILE                  a file
+///   FILE@sha256:DIGEST    the same, and it must have this SHA-256
+///   oci:FOLDER[:TAG][@sha256:DIGEST]   an OCI image layout; the digest is the manifest's
+namespace omnisandbox::runner {
+
+struct ModuleSource {
+  std::string path;  ///< of the file or the layout
+  bool is_oci = false;
+  std::string tag{};     ///< of an OCI layout
+  std::string sha256{};  ///< 64 lower-case digits; empty: not pinned
+
+  /// What the guest's argv[0] is: the file's name, or the layout folder's.
+  std::string name() const;
+};
+
+/// Error: `invalid_argument` for a pin that is no SHA-256.
+Expected<ModuleSource> parse_module_source(std::string_view text);
+
+/// Whether it is written as a module: an OCI layout, or a name that ends in .wasm or .wat.
+bool names_a_module(std::string_view text) noexcept;
+
+/// The bytes, which have the digest that was asked for. Errors: `not_found`, `too_large`,
+/// `invalid_argument`, `io`.
+Expected<std::string> read_module(const ModuleSource& source);
+
+}  // namespace omnisandbox::runner
