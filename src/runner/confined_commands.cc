@@ -11,7 +11,8 @@ namespace {
 
 class ConfinedCommands final : public CommandRunner {
  public:
-  explicit ConfinedCommands(std::shared_ptr<AuditSink> audit) : audit_(std::move(audit)) {}
+  ConfinedCommands(std::shared_ptr<AuditSink> audit, std::string launcher)
+      : audit_(std::move(audit)), launcher_(std::move(launcher)) {}
   Expected<Result> run(const Policy& policy, const CommandRequest& request,
                        std::chrono::steady_clock::time_point deadline,
                        std::stop_token stop) override {
@@ -23,12 +24,14 @@ class ConfinedCommands final : public CommandRunner {
   Expected<std::shared_ptr<CommandRunner>> prepared() {
     const std::lock_guard lock(mutex_);
     if (commands_ == nullptr) {
-      commands_ = TRY(make_process_command_runner({.egress = make_egress_server(audit_)}));
+      commands_ = TRY(make_process_command_runner(
+          {.launcher = launcher_, .egress = make_egress_server(audit_)}));
     }
     return commands_;
   }
 
   std::shared_ptr<AuditSink> audit_;  // may be null
+  const std::string launcher_;
   std::mutex mutex_;
   // Shared with the runs under way.
   std::shared_ptr<CommandRunner> commands_;
@@ -36,8 +39,9 @@ class ConfinedCommands final : public CommandRunner {
 
 }  // namespace
 
-std::shared_ptr<CommandRunner> confined_commands(std::shared_ptr<AuditSink> audit) {
-  return std::make_shared<ConfinedCommands>(std::move(audit));
+std::shared_ptr<CommandRunner> confined_commands(std::shared_ptr<AuditSink> audit,
+                                                 std::string launcher) {
+  return std::make_shared<ConfinedCommands>(std::move(audit), std::move(launcher));
 }
 
 }  // namespace omnisandbox::runner

@@ -1,0 +1,3 @@
+module omnisandbox.example/cgo
+
+go 1.21

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "c_api/handles.h"
+
+/// The options of the C++ interface that an input stands for; NULL stands for none.
+namespace omnisandbox::c_api {
+
+RunOptions run_options(const omnisandbox_input_t* input);
+EvaluateOptions evaluate_options(const omnisandbox_input_t* input);
+ProcessRunOptions process_run_options(const omnisandbox_input_t* input);
+
+}  // namespace omnisandbox::c_api
