@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 get_property(libraries GLOBAL PROPERTY omnisandbox_libraries)
-list(REMOVE_ITEM libraries omnisandbox_cli)  # the command's own
+list(REMOVE_ITEM libraries omnisandbox_cli omnisandbox_mcp)  # the command's own
 foreach(library IN LISTS libraries)
   string(REPLACE "omnisandbox_" "" short_name ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${short_name})

@@ -50,4 +50,5 @@ if [ "${1:-}" != --without-interpreters ]; then
   require node /usr/bin/node "Node.js 18 or newer, with npm, builds the JavaScript interpreter"
   require npm /usr/bin/npm "npm installs what builds the JavaScript interpreter"
   "$(dirname "$0")/install_interpreter_tools.sh" "$(dirname "$0")/../build/interpreter-tools"
+  "$(dirname "$0")/install_mcp_clients.sh" "$(dirname "$0")/../build/mcp-clients"
 fi

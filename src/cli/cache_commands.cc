@@ -7,14 +7,16 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/policy_source.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "omnisandbox/policy_file.h"
 #include "runner/module_cache.h"
+#include "runner/policy_source.h"
 
 namespace omnisandbox::cli {
 namespace {
+
+using runner::load_policy;
 
 std::string utc(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",

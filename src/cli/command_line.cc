@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "cli/command_tree.h"
-#include "cli/suggestion.h"
+#include "runner/suggestion.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 using Arguments = std::span<const std::string>;
 
 std::string did_you_mean(std::string_view written, const std::vector<std::string>& known) {
-  const std::string nearest = nearest_word(written, known);
+  const std::string nearest = runner::nearest_word(written, known);
   return nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest);
 }
 

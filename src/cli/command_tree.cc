@@ -37,6 +37,7 @@ constexpr std::array operand_rules = {
     OperandRule{.command = "cache ls"},
     OperandRule{.command = "cache clear"},
     OperandRule{.command = "compile", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "mcp"},
     OperandRule{.command = "doctor"},
     OperandRule{.command = "completion", .min_count = 1, .max_count = 1},
     OperandRule{.command = "version"},
@@ -367,6 +368,19 @@ void add_cache_commands(CLI::App& root, Options& options) {
   }
 }
 
+void add_mcp(CLI::App& root, Options& options) {
+  CLI::App& mcp = *root.add_subcommand(
+      "mcp", "Serve the policy's tools to an agent, by the Model Context Protocol");
+  add_policy(mcp, options);
+  add_bounds(mcp, options);
+  mcp.footer(
+      "Speaks on standard input and output, one message a line; started by the agent's program.\n"
+      "run_python and run_javascript are always there, the other tools where the policy can grant\n"
+      "them. --timeout holds for each call.\n\n"
+      "Example:\n"
+      "  omnisandbox mcp --policy policy.yaml --audit audit.jsonl");
+}
+
 }  // namespace
 
 std::string help_text(const CLI::App& app) {
@@ -417,6 +431,7 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   add_call(*root, options);
   add_policy_commands(*root, options);
   add_cache_commands(*root, options);
+  add_mcp(*root, options);
   CLI::App& doctor =
       *root->add_subcommand("doctor", "Show what this machine and this build can isolate");
   add_json(doctor, options);

@@ -23,6 +23,8 @@ int cache_list_command(const Options& options);
 int cache_clear_command(const Options& options);
 int compile_command(const Options& options);
 
+int mcp_command(const Options& options);
+
 int doctor_command(const Options& options);
 int version_command(const Options& options);
 int completion_command(const Options& options);

@@ -57,7 +57,11 @@ Words all_words() {
 // The words before the cursor that are no options name the command; files complete everywhere else.
 std::string bash_script() {
   std::string cases;
+  std::vector<std::string> commands;
   for (const auto& [command, words] : all_words()) {
+    if (!command.empty()) {
+      commands.push_back(fmt::format("'{}'", command));
+    }
     cases += fmt::format("    '{}') words='{}' ;;\n", command, fmt::join(words, " "));
   }
   return R"(# bash completion for omnisandbox
@@ -65,8 +69,10 @@ _omnisandbox() {
   local current=${COMP_WORDS[COMP_CWORD]} command= word words= next
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     next="${command:+$command }$word"
-    case " run | eval | call-export | call | call fs_read | call fs_write | call http_fetch | call exec_run | policy | policy check | policy lint | policy explain | policy schema | cache | cache ls | cache clear | compile | doctor | completion | version " in
-      *" $next "*) command=$next ;;
+    case "$next" in
+      )" +
+         fmt::format("{}", fmt::join(commands, "|")) +
+         R"() command=$next ;;
     esac
   done
   case "$command" in

@@ -5,7 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/json_report.h"
+#include "cli/report.h"
 #include "cli/terminal.h"
 #include "omnisandbox/version.h"
 #include "runner/health.h"

@@ -19,7 +19,7 @@ namespace omnisandbox::cli {
 namespace {
 
 int dispatch(const Options& options) {
-  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 13> commands = {{
+  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 14> commands = {{
       {"run", &run_command},
       {"eval", &eval_command},
       {"call-export", &call_export_command},
@@ -30,6 +30,7 @@ int dispatch(const Options& options) {
       {"cache ls", &cache_list_command},
       {"cache clear", &cache_clear_command},
       {"compile", &compile_command},
+      {"mcp", &mcp_command},
       {"doctor", &doctor_command},
       {"completion", &completion_command},
       {"version", &version_command},

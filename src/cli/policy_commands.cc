@@ -7,16 +7,23 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/json_report.h"
-#include "cli/policy_source.h"
 #include "cli/policy_summary.h"
 #include "cli/report.h"
 #include "cli/resource_name.h"
-#include "cli/suggestion.h"
 #include "cli/terminal.h"
+#include "runner/policy_json.h"
+#include "runner/policy_source.h"
+#include "runner/result_json.h"
+#include "runner/suggestion.h"
 
 namespace omnisandbox::cli {
 namespace {
+
+using runner::load_policy;
+using runner::LoadedPolicy;
+using runner::nearest_word;
+using runner::policy_summary_json;
+using runner::position_prefix;
 
 constexpr std::string_view own_program_name = "omnisandbox";
 

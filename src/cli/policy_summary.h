@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "cli/json_report.h"
 #include "cli/terminal.h"
 #include "omnisandbox/config.h"
 
@@ -10,8 +9,5 @@ namespace omnisandbox::cli {
 
 /// What a policy allows, for people: one line for each capability, and the limits.
 std::string policy_summary(const Config& config, const Palette& palette);
-
-/// The same for programs.
-Json policy_summary_json(const Config& config);
 
 }  // namespace omnisandbox::cli

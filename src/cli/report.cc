@@ -72,12 +72,12 @@ bool print_text(const Ending& ending, const Options& options) {
 int report(const Ending& ending, const Options& options) {
   bool printed = false;
   if (options.json) {
-    Json json = result_json(ending.result, ending.exit_code);
+    Json json = runner::result_json(ending.result, ending.exit_code);
     if (ending.response) {
-      json["response"] = response_json(*ending.response);
+      json["response"] = runner::response_json(*ending.response);
     }
     if (ending.value) {
-      add_bytes(json, "value", *ending.value);
+      runner::add_bytes(json, "value", *ending.value);
     }
     printed = print(to_line(json));
   } else {

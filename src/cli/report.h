@@ -4,12 +4,15 @@
 #include <optional>
 #include <string_view>
 
-#include "cli/json_report.h"
 #include "cli/options.h"
 #include "omnisandbox/host_functions.h"
 #include "omnisandbox/result.h"
+#include "runner/result_json.h"
 
 namespace omnisandbox::cli {
+
+using runner::Json;
+using runner::to_line;
 
 /// Whether the guest's output still waits to be printed.
 enum class OutputState : std::uint8_t {

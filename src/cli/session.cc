@@ -9,12 +9,14 @@
 #include "base/random_id.h"
 #include "base/try.h"
 #include "base/units.h"
-#include "cli/policy_source.h"
 #include "cli/terminal.h"
 #include "runner/outcome.h"
+#include "runner/policy_source.h"
 #include "runner/standard_backends.h"
 
 namespace omnisandbox::cli {
+
+using runner::load_policy;
 
 Session::Session(const Options& options, Activity activity, std::string operation,
                  std::string sandbox_kind)

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ std::string_view to_string(SandboxKind kind) noexcept;
 struct RunRequest {
   SandboxKind sandbox = SandboxKind::wasm;
   std::string target;  ///< a module's file, or a command as the policy lists it
+  /// The module itself, where it was read already; `target` only names it then.
+  std::optional<std::string> module_bytes{};
   std::vector<std::string> args{};
   std::map<std::string, std::string> environment{};  ///< added to the policy's
   /// Called once, after the policy has agreed and the module is loaded; empty: the guest's stdin is

@@ -3,16 +3,27 @@
 #include <utility>
 
 #include "base/try.h"
-#include "omnisandbox/process_sandbox.h"
-#include "process/command_run.h"
+#include "process/egress_server.h"
 #include "runner/outcome.h"
 
 namespace omnisandbox::runner {
 
+Expected<std::shared_ptr<const ProcessBackend::Prepared>> ProcessBackend::prepared(
+    std::shared_ptr<AuditSink> audit) const {
+  const std::lock_guard lock(mutex_);
+  if (prepared_ == nullptr || prepared_->audit != audit) {
+    auto made = std::make_shared<Prepared>();
+    made->egress = make_egress_server(audit);
+    made->audit = std::move(audit);
+    made->machinery = TRY(process::prepare_machinery({.egress = made->egress.get()}));
+    prepared_ = std::move(made);
+  }
+  return prepared_;
+}
+
 Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& request,
                                      std::shared_ptr<AuditSink> audit) const {
-  const auto egress = make_egress_server(audit);
-  const auto machinery = TRY(process::prepare_machinery({.egress = egress.get()}));
+  const auto machinery = TRY(prepared(audit));
   process::CommandJob job{.command = request.target,
                           .args = request.args,
                           .stdin_data = {},
@@ -26,7 +37,7 @@ Expected<Result> ProcessBackend::run(const Policy& policy, const RunRequest& req
   if (request.read_stdin) {
     job.stdin_data = TRY(request.read_stdin());
   }
-  Result result = TRY(process::run_confined(policy, *machinery, job));
+  Result result = TRY(process::run_confined(policy, *machinery->machinery, job));
   if (audit != nullptr) {
     auto written = audit->write(outcome_record(result, "run", request.target));
     if (!written && policy.config().audit_required) {

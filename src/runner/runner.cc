@@ -86,7 +86,10 @@ Expected<Result> judge_first(HostFunctions& functions, const CallRequest& reques
 }  // namespace
 
 Runner::Runner(std::vector<std::unique_ptr<Backend>> backends, std::shared_ptr<AuditSink> audit)
-    : backends_(std::move(backends)), audit_(std::move(audit)) {}
+    : backends_(std::move(backends)),
+      audit_(std::move(audit)),
+      commands_(confined_commands(audit_)),
+      snippets_(audit_, commands_) {}
 
 const Backend* Runner::find(SandboxKind kind) const noexcept {
   const auto found = std::find_if(backends_.begin(), backends_.end(),
@@ -171,7 +174,7 @@ Result Runner::run(const Policy& policy, const RunRequest& request) const {
 
 Evaluation Runner::evaluate(const Policy& policy, const SnippetRequest& request) const {
   const auto start = std::chrono::steady_clock::now();
-  auto outcome = evaluate_snippet(policy, request, audit_);
+  auto outcome = snippets_.evaluate(policy, request);
   if (outcome) {
     return *std::move(outcome);
   }
@@ -200,12 +203,11 @@ Result Runner::call(const Policy& policy, const CallRequest& request,
                     const std::function<Expected<Result>(HostFunctions&)>& work) const {
   const auto start = std::chrono::steady_clock::now();
   const SandboxDescription sandbox{.kind = "call", .layers = {"app-permissions"}};
-  auto functions =
-      HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
-                                                        .commands = confined_commands(audit_),
-                                                        .run_id = base::random_id(),
-                                                        .deadline = request.deadline,
-                                                        .stop = request.stop});
+  auto functions = HostFunctions::create(policy, HostFunctionOptions{.audit = audit_,
+                                                                     .commands = commands_,
+                                                                     .run_id = base::random_id(),
+                                                                     .deadline = request.deadline,
+                                                                     .stop = request.stop});
   if (!functions) {
     return failed_result(std::move(functions).error(), sandbox);
   }

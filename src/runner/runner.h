@@ -29,7 +29,8 @@ struct CallRequest {
   std::stop_token stop{};
 };
 
-/// The flow request → policy → backend → result + audit. Safe to use from several threads.
+/// The flow request → policy → backend → result + audit. What takes long to prepare is kept for the
+/// next request. Safe to use from several threads.
 class Runner {
  public:
   /// `audit` may be null: no records, and a policy with audit_required runs nothing.
@@ -63,7 +64,9 @@ class Runner {
   Expected<void> record(const AuditRecord& record, const Policy& policy) const;
 
   std::vector<std::unique_ptr<Backend>> backends_;
-  std::shared_ptr<AuditSink> audit_;  // shared: the front end reports what it lost
+  std::shared_ptr<AuditSink> audit_;         // shared: the front end reports what it lost
+  std::shared_ptr<CommandRunner> commands_;  // shared with the runs under way
+  SnippetRunner snippets_;
 };
 
 }  // namespace omnisandbox::runner

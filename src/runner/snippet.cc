@@ -4,26 +4,36 @@
 #include <utility>
 
 #include "base/try.h"
-#include "runner/confined_commands.h"
 
 namespace omnisandbox::runner {
 
-Expected<Evaluation> evaluate_snippet(const Policy& policy, const SnippetRequest& request,
-                                      std::shared_ptr<AuditSink> audit) {
+Expected<std::shared_ptr<Interpreter>> SnippetRunner::interpreter(const Policy& policy,
+                                                                  Language language,
+                                                                  IsolationChoice isolation) const {
+  const std::lock_guard lock(mutex_);
+  Kept& kept = kept_[{language, isolation}];
+  if (kept.interpreter == nullptr || &kept.policy->compiled() != &policy.compiled()) {
+    auto made = TRY(Interpreter::create(
+        policy, language,
+        InterpreterOptions{
+            .isolation = isolation_of(isolation), .audit = audit_, .commands = commands_}));
+    kept = {.policy = policy, .interpreter = std::make_shared<Interpreter>(std::move(made))};
+  }
+  return kept.interpreter;
+}
+
+Expected<Evaluation> SnippetRunner::evaluate(const Policy& policy,
+                                             const SnippetRequest& request) const {
   Snippet snippet = TRY(request.read());
-  InterpreterOptions options{.isolation = isolation_of(request.isolation),
-                             .audit = audit,
-                             .commands = confined_commands(audit)};
-  Interpreter interpreter = TRY(Interpreter::create(policy, request.language, std::move(options)));
+  const auto evaluator = TRY(interpreter(policy, request.language, request.isolation));
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       request.deadline - std::chrono::steady_clock::now());
-  return interpreter.evaluate(snippet.code,
-                              {.args = request.args,
-                               .stdin_data = std::move(snippet.stdin_data),
-                               .environment = request.environment,
-                               .name = std::move(snippet.name),
-                               .timeout = std::max(left, std::chrono::milliseconds(1)),
-                               .stop = request.stop});
+  return evaluator->evaluate(snippet.code, {.args = request.args,
+                                            .stdin_data = std::move(snippet.stdin_data),
+                                            .environment = request.environment,
+                                            .name = std::move(snippet.name),
+                                            .timeout = std::max(left, std::chrono::milliseconds(1)),
+                                            .stop = request.stop});
 }
 
 }  // namespace omnisandbox::runner

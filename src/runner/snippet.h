@@ -4,12 +4,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "omnisandbox/audit.h"
 #include "omnisandbox/expected.h"
+#include "omnisandbox/host_functions.h"
 #include "omnisandbox/interpreter.h"
 #include "omnisandbox/policy.h"
 #include "runner/isolation.h"
@@ -33,9 +37,31 @@ struct SnippetRequest {
   std::stop_token stop{};
 };
 
-/// Evaluates in a fresh interpreter. Writes the run's audit records when it returns an Evaluation;
-/// an Error says that the code never started. `audit` may be null.
-Expected<Evaluation> evaluate_snippet(const Policy& policy, const SnippetRequest& request,
-                                      std::shared_ptr<AuditSink> audit);
+/// Evaluates snippets, each in a fresh interpreter. What takes long to load is kept: for each
+/// language and isolation the compiled interpreter, under the policy that it was last used with.
+/// Thread rule: `evaluate` may be called from several threads.
+class SnippetRunner {
+ public:
+  /// Both may be null.
+  SnippetRunner(std::shared_ptr<AuditSink> audit, std::shared_ptr<CommandRunner> commands)
+      : audit_(std::move(audit)), commands_(std::move(commands)) {}
+
+  /// Writes the run's audit records when it returns an Evaluation; an Error says that the code
+  /// never started.
+  Expected<Evaluation> evaluate(const Policy& policy, const SnippetRequest& request) const;
+
+ private:
+  struct Kept {
+    std::optional<Policy> policy;
+    std::shared_ptr<Interpreter> interpreter;  // shared with the evaluations under way
+  };
+  Expected<std::shared_ptr<Interpreter>> interpreter(const Policy& policy, Language language,
+                                                     IsolationChoice isolation) const;
+
+  const std::shared_ptr<AuditSink> audit_;         // shared with the runner
+  const std::shared_ptr<CommandRunner> commands_;  // shared with the runner
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<Language, IsolationChoice>, Kept> kept_;  // guarded by mutex_
+};
 
 }  // namespace omnisandbox::runner

@@ -28,8 +28,17 @@ std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadli
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
-  const ModuleSource source = TRY(parse_module_source(request.target));
-  const std::string module = TRY(read_module(source));
+  std::string module;
+  // The name becomes the guest's argv[0].
+  std::string name;
+  if (request.module_bytes) {
+    module = *request.module_bytes;
+    name = request.target;
+  } else {
+    const ModuleSource source = TRY(parse_module_source(request.target));
+    module = TRY(read_module(source));
+    name = source.name();
+  }
   RunOptions options{
       .args = request.args, .environment = request.environment, .stop = request.stop};
   if (request.read_stdin) {
@@ -39,8 +48,6 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
                                  .audit = audit,
                                  .commands = confined_commands(audit),
                                  .module_cache = usable_cache_folder()};
-  // The name becomes the guest's argv[0].
-  const std::string name = source.name();
   if (wasm::is_component_source(std::as_bytes(std::span(module)))) {
     auto component = TRY(ModuleExports::load(
         policy, name, std::as_bytes(std::span(module)), std::move(runtime_options),

@@ -4,6 +4,7 @@ A block of YAML must be a valid policy; when its first line is a comment with a 
 block each line after "$ " is run by bash, and what it prints must be what follows; "…" stands for any text. C++ is compiled by the build.
 """
 
+import json
 import pathlib
 import re
 import shutil
@@ -71,6 +72,9 @@ class Guide(Case):
     def check_wat(self, text):
         path = self.write(self.name_of(text), text)
         self.assertEqual(self.command("run", path).code, 0)
+
+    def check_json(self, text):
+        self.assertIsInstance(json.loads(text), dict)
 
     def check_cpp(self, text):
         self.assertIn("int main()", text)

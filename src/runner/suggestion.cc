@@ -1,10 +1,10 @@
-#include "cli/suggestion.h"
+#include "runner/suggestion.h"
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 namespace {
 
 // Words on a command line are short; comparing a whole pasted text with each of them is wasted
@@ -45,4 +45,4 @@ std::string nearest_word(std::string_view written, std::span<const std::string> 
   return nearest;
 }
 
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

@@ -1,11 +1,11 @@
-#include "cli/json_report.h"
+#include "runner/result_json.h"
 
 #include <chrono>
 
 #include "base/utf8.h"
-#include "cli/base64.h"
+#include "runner/base64.h"
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 
 std::string to_line(const Json& json) {
   constexpr bool ascii_only = true;
@@ -75,4 +75,4 @@ Json response_json(const HttpResponse& response) {
   return json;
 }
 
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

@@ -5,7 +5,7 @@
 #include "omnisandbox/policy.h"
 #include "omnisandbox/policy_file.h"
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 
 /// A policy file, read and compiled. Errors begin with FILE:LINE:COLUMN, also those that only
 /// compiling finds.
@@ -20,4 +20,4 @@ Expected<LoadedPolicy> load_policy(const std::string& path);
 std::string position_prefix(const PolicyFile& file, const std::string& path,
                             std::string_view where);
 
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

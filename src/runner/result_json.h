@@ -8,8 +8,9 @@
 #include "omnisandbox/host_functions.h"
 #include "omnisandbox/result.h"
 
-/// The objects that `--json` prints. Scripts depend on their fields; docs/guide.md describes them.
-namespace omnisandbox::cli {
+/// The objects that `--json` prints and that other front ends return. Scripts depend on their
+/// fields; docs/guide.md describes them.
+namespace omnisandbox::runner {
 
 using Json = nlohmann::ordered_json;
 
@@ -20,11 +21,11 @@ std::string to_line(const Json& json);
 /// says so.
 void add_bytes(Json& json, const std::string& name, std::string_view bytes);
 
-/// `exit_code` is what this process will end with; a guest's own code is shown as the guest gave
-/// it.
+/// `exit_code` stands where the guest did not end by itself: what the command line ends with; a
+/// guest's own code is shown as the guest gave it.
 Json result_json(const Result& result, int exit_code);
 Json response_json(const HttpResponse& response);
 Json error_json(const Error& error);
 Json denial_json(const Denial& denial);
 
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

@@ -1,4 +1,4 @@
-#include "cli/policy_source.h"
+#include "runner/policy_source.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 
 std::string position_prefix(const PolicyFile& file, const std::string& path,
                             std::string_view where) {
@@ -37,4 +37,4 @@ Expected<LoadedPolicy> load_policy(const std::string& path) {
   return LoadedPolicy{.file = std::move(file), .policy = *std::move(policy)};
 }
 
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

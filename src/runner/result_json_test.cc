@@ -1,8 +1,8 @@
-#include "cli/json_report.h"
+#include "runner/result_json.h"
 
 #include <gtest/gtest.h>
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 namespace {
 
 TEST(JsonReport, HasEveryFieldOfTheContractAlways) {
@@ -59,4 +59,4 @@ TEST(JsonReport, AResponseKeepsRepeatedHeaders) {
 }
 
 }  // namespace
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

@@ -1,10 +1,10 @@
-#include "cli/suggestion.h"
+#include "runner/suggestion.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace omnisandbox::cli {
+namespace omnisandbox::runner {
 namespace {
 
 const std::vector<std::string> words = {"run", "call", "policy", "doctor", "version"};
@@ -23,4 +23,4 @@ TEST(Suggestion, SaysNothingWhereNothingIsNear) {
 }
 
 }  // namespace
-}  // namespace omnisandbox::cli
+}  // namespace omnisandbox::runner

@@ -1,0 +1,150 @@
+#include "mcp/tool_result.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "runner/result_json.h"
+
+namespace omnisandbox::mcp {
+namespace {
+
+// A model that was refused five times has understood; the structured part has them all.
+constexpr std::size_t max_denials_in_text = 5;
+
+void append_section(std::string& text, std::string_view section) {
+  if (!text.empty() && !text.ends_with('\n')) {
+    text += '\n';
+  }
+  text += section;
+}
+
+std::string cut_note(std::string_view stream, std::size_t kept, std::uint64_t total) {
+  return fmt::format(
+      "[{} was cut: the first {} of {} bytes were kept; max_output_bytes in the "
+      "policy says how many]",
+      stream, kept, total);
+}
+
+std::string all_denials(const Result& result) {
+  std::string text;
+  const std::size_t count = std::min(result.denials.size(), max_denials_in_text);
+  for (std::size_t index = 0; index < count; ++index) {
+    append_section(text, denial_text(result.denials[index]));
+  }
+  if (result.denial_count > count) {
+    append_section(text, fmt::format("[{} more denials]", result.denial_count - count));
+  }
+  return text;
+}
+
+std::string run_text(const Result& result, const std::string* value) {
+  std::string text = result.stdout_data;
+  if (value != nullptr) {
+    append_section(text, *value);
+  }
+  if (result.stdout_truncated) {
+    append_section(text, cut_note("stdout", result.stdout_data.size(), result.stdout_bytes));
+  }
+  if (!result.stderr_data.empty()) {
+    append_section(text, "[stderr]\n" + result.stderr_data);
+  }
+  if (result.stderr_truncated) {
+    append_section(text, cut_note("stderr", result.stderr_data.size(), result.stderr_bytes));
+  }
+  if (result.status == Status::exited) {
+    append_section(text, fmt::format("[exit code {}]", result.exit_code));
+  }
+  if (result.error && !result.error->denial) {
+    append_section(text, fmt::format("[{}] {}", to_string(result.status), result.error->message));
+  }
+  if (!result.denials.empty()) {
+    append_section(text, all_denials(result));
+  }
+  return text;
+}
+
+std::vector<Json> denials_of(const Result& result) {
+  std::vector<Json> denials;
+  std::transform(result.denials.begin(), result.denials.end(), std::back_inserter(denials),
+                 &runner::denial_json);
+  return denials;
+}
+
+}  // namespace
+
+Json text_block(std::string_view text) { return {{"type", "text"}, {"text", text}}; }
+
+ToolResult argument_problem(const Error& error) {
+  ToolResult result{.is_error = true};
+  result.content.push_back(text_block(error.message));
+  return result;
+}
+
+std::string denial_text(const Denial& denial) {
+  std::string text =
+      fmt::format("denied: {} {}\n  rule: {}\n  reason: {}\n", to_string(denial.capability),
+                  base::printable(denial.resource),
+                  denial.rule.empty() ? "none allows it" : denial.rule, denial.reason);
+  text += denial.remedy.empty()
+              ? "  no line of the policy can allow it\n"
+              : fmt::format("  the policy line that would allow it: {}\n", denial.remedy);
+  return text;
+}
+
+ToolResult run_result(const Result& result, const std::string* value) {
+  ToolResult answer{.is_error = result.status != Status::ok, .denials = denials_of(result)};
+  answer.content.push_back(text_block(run_text(result, value)));
+  // What ended in another way has no exit code of its own.
+  answer.structured = runner::result_json(result, 0);
+  if (result.status != Status::ok && result.status != Status::exited) {
+    answer.structured["exit_code"] = nullptr;
+  }
+  if (value != nullptr) {
+    runner::add_bytes(answer.structured, "value", *value);
+  }
+  return answer;
+}
+
+Json run_result_schema() {
+  const auto of_type = [](const char* type) { return Json{{"type", type}}; };
+  const auto nullable = [](const char* type) {
+    return Json{{"type", Json::array({type, "null"})}};
+  };
+  Json properties;
+  properties["status"] = {
+      {"type", "string"},
+      {"enum", Json::array({"ok", "exited", "timeout", "memory_limit", "fuel_exhausted",
+                            "process_limit", "trap", "denied", "cancelled", "failed"})}};
+  properties["exit_code"] = nullable("integer");
+  for (const char* stream : {"stdout", "stderr"}) {
+    const std::string name = stream;
+    properties[name] = of_type("string");
+    properties[name + "_encoding"] = {{"const", "base64"},
+                                      {"description", "There where the bytes are not UTF-8"}};
+    properties[name + "_truncated"] = of_type("boolean");
+    properties[name + "_bytes"] = of_type("integer");
+  }
+  properties["value"] = of_type("string");
+  properties["duration_ms"] = of_type("number");
+  properties["peak_memory_bytes"] = of_type("integer");
+  properties["sandbox"] = of_type("object");
+  properties["denials"] = {{"type", "array"}, {"items", of_type("object")}};
+  properties["denial_count"] = of_type("integer");
+  properties["error"] = nullable("object");
+  properties["run_id"] = of_type("string");
+  return {
+      {"type", "object"},
+      {"properties", std::move(properties)},
+      {"required", Json::array({"status", "exit_code", "stdout", "stderr", "denials", "error"})}};
+}
+
+ToolResult failed_call(const Result& result) {
+  ToolResult answer{.is_error = true, .denials = denials_of(result)};
+  answer.content.push_back(text_block(run_text(result, nullptr)));
+  return answer;
+}
+
+}  // namespace omnisandbox::mcp

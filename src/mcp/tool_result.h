@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "mcp/tool.h"
+#include "omnisandbox/error.h"
+#include "omnisandbox/result.h"
+
+/// Results of runs and calls as a model and its framework read them.
+namespace omnisandbox::mcp {
+
+/// A block of text. Bytes that are not UTF-8 are replaced when it is written.
+Json text_block(std::string_view text);
+
+/// A wrong argument: said to the model, which can correct it.
+ToolResult argument_problem(const Error& error);
+
+/// What refused it, why, and the line of the policy that would allow it.
+std::string denial_text(const Denial& denial);
+
+/// How a run ended, with all that it printed. `value` is a snippet's last value; may be null.
+ToolResult run_result(const Result& result, const std::string* value);
+/// The schema of its structured part.
+Json run_result_schema();
+
+/// For a use of a host function that did not succeed: `result` says why.
+ToolResult failed_call(const Result& result);
+
+}  // namespace omnisandbox::mcp

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "omnisandbox/policy.h"
+#include "runner/audit_tail.h"
+#include "runner/runner.h"
+
+namespace omnisandbox::mcp {
+
+/// What all tools of a server work with: one policy, and the flow that judges and runs under it.
+struct Workspace {
+  Policy policy;
+  /// Of every call; shortens the policy's timeout. Unset: the policy's alone.
+  std::optional<std::chrono::milliseconds> timeout{};
+  std::shared_ptr<runner::AuditTail> audit;  // shared with the runner; never null
+  std::shared_ptr<runner::Runner> runner;  // shared with calls that outlive the server; never null
+};
+
+}  // namespace omnisandbox::mcp
