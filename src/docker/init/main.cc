@@ -1,0 +1,44 @@
+// The first process of a container. It reports what is mounted before anything of the image runs,
+// waits for one job, runs it, ends whatever is left, and says how it went. When its input ends, the
+// host is gone, and so is everything in the container. Statically linked, and the only thing that
+// an image must be able to carry.
+#include <sys/prctl.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "docker/init/command.h"
+#include "docker/init/streams.h"
+#include "docker/init/surroundings.h"
+
+namespace init = omnisandbox::docker::init;
+
+namespace {
+
+constexpr int exit_wrong_use = 125;
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  // The command has the same user: it must not read the token here, or take this process over.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // Writing to a host that is gone is an error like another.
+  ::signal(SIGPIPE, SIG_IGN);
+  if (argument_count < 2 || !init::report_surroundings(arguments[1], arguments + 2)) {
+    return exit_wrong_use;
+  }
+  init::Job job;
+  if (!init::read_exactly(0, &job, sizeof job)) {
+    return EXIT_SUCCESS;  // never used
+  }
+  if (job.magic != init::job_magic || job.version != init::protocol_version ||
+      job.text_bytes > init::max_job_bytes) {
+    return exit_wrong_use;
+  }
+  auto* text = static_cast<char*>(std::malloc(job.text_bytes + 1U));
+  if (text == nullptr || !init::read_exactly(0, text, job.text_bytes)) {
+    return exit_wrong_use;
+  }
+  text[job.text_bytes] = '\0';
+  return init::run_command(job, text);
+}

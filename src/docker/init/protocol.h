@@ -1,0 +1,98 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+/// What the host and the first process of a container say to each other over the container's
+/// standard streams. Both are built together on the machine that runs them, so that the layout is
+/// the compiler's own.
+///
+/// stdout: Ready, with one PathFacts for each path of the argument list; the command's output; End.
+/// stderr: the command's output; Ending.
+/// stdin: Job with its text; then InputFrames, each with its bytes. Its end without an
+/// end_of_input frame says that the host is gone or gives up: everything in the container ends.
+namespace omnisandbox::docker::init {
+
+inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t ready_magic = 0x01'4f'53'52;
+inline constexpr std::uint32_t job_magic = 0x01'4f'53'4a;
+inline constexpr std::uint32_t end_magic = 0x01'4f'53'45;
+
+/// Where the program stands in a container.
+inline constexpr char program_path[] = "/.omnisandbox/init";
+/// The socket on which it hands the listener for the proxy to the host; mounted where there is one.
+inline constexpr char listener_socket_path[] = "/.omnisandbox/listener";
+inline constexpr std::uint16_t proxy_port = 3128;
+
+/// Its first argument: what it does besides. Paths to report on follow.
+inline constexpr char plain_mode[] = "plain";
+inline constexpr char listener_mode[] = "listener";
+
+// The kernel's own bound on arguments and environment is near (execve(2), ARG_MAX).
+inline constexpr std::uint32_t max_job_bytes = 4 * 1024 * 1024;
+inline constexpr std::uint32_t max_frame_bytes = 64 * 1024;
+
+struct Ready {
+  std::uint32_t magic = ready_magic;
+  std::uint32_t version = protocol_version;
+  std::uint32_t path_count = 0;
+  /// errno of the step that hands over the listener; 0 where it went well or was not asked for.
+  std::int32_t listener_error = 0;
+};
+
+/// What stands at a path of the argument list; links are not followed.
+struct PathFacts {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t special_device = 0;  ///< of a device file
+  std::uint32_t mode = 0;
+  std::uint32_t is_read_only = 0;  ///< its mount
+  std::uint32_t entry_count = 0;   ///< of a folder; at most 2 are counted
+  std::int32_t error = 0;          ///< errno; 0: the rest is valid
+};
+
+using Token = std::array<std::uint8_t, 16>;
+
+struct Job {
+  std::uint32_t magic = job_magic;
+  std::uint32_t version = protocol_version;
+  Token token{};  ///< only the host and this process know it: marks the end of both streams
+  /// Working folder, arguments and variables (NAME=VALUE), each ended by NUL.
+  std::uint32_t text_bytes = 0;
+  std::uint32_t argument_count = 0;
+  std::uint32_t variable_count = 0;
+  std::uint32_t reserved = 0;
+  std::uint64_t cpu_time_limit_us = 0;  ///< of everything in the container; 0: none
+};
+
+enum class FrameKind : std::uint32_t { data = 1, end_of_input = 2 };
+struct InputFrame {
+  FrameKind kind = FrameKind::data;
+  std::uint32_t size_bytes = 0;
+};
+
+/// The last bytes on stdout. Everything that could write there is gone.
+struct End {
+  std::uint32_t magic = end_magic;
+  std::uint32_t version = protocol_version;
+  Token token{};
+};
+
+enum class Cause : std::uint32_t { command_ended = 0, host_gone = 1, cpu_time = 2 };
+enum class Step : std::uint32_t { none = 0, prepare = 1, enter_folder = 2, execute = 3 };
+
+/// The last bytes on stderr.
+struct Ending {
+  End end{};
+  Cause cause = Cause::command_ended;
+  Step failed_step = Step::none;  ///< the command never ran
+  std::int32_t failed_errno = 0;
+  std::int32_t wait_status = 0;  ///< of the command, as of wait(2)
+  std::uint64_t peak_memory_bytes = 0;
+  std::uint64_t cpu_time_us = 0;
+  std::uint64_t memory_kills = 0;   ///< by the kernel, for the container's memory limit
+  std::uint64_t task_refusals = 0;  ///< for the limit of processes and threads
+};
+
+}  // namespace omnisandbox::docker::init
