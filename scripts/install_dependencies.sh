@@ -13,7 +13,7 @@ packages=(
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks
   libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev clang-tidy-14 clang-format-14
-  iproute2 dnsmasq-base openssl
+  iproute2 dnsmasq-base openssl docker.io busybox-static
 )
 
 missing=()

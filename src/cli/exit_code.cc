@@ -42,6 +42,11 @@ int exit_code_of(const Result& result, Activity activity) {
     case Status::cancelled:
       return exit_cancelled;
     case Status::failed:
+      // A sandbox that looked for the command itself says what a shell would: 127 or 126.
+      if (activity == Activity::run &&
+          (result.exit_code == exit_denied || result.exit_code == exit_not_found)) {
+        return result.exit_code;
+      }
       return code_of_failure(result.error ? result.error->kind : ErrorKind::internal, activity);
   }
   return exit_unavailable;

@@ -88,7 +88,13 @@ int run_command(const Options& options) {
         .deadline = tools.deadline,
         .stop = tools.stop,
         .isolation = options.isolation,
-        .network = options.network.value_or(NetworkMode::none)};
+        .container = tools.docker};
+    if (!options.image.empty()) {
+      request.container.image = options.image;
+    }
+    if (options.network) {
+      request.container.network_mode = *options.network;
+    }
     // A wrong --stdin is a wrong use of the command line; the target may well be there.
     bool input_is_missing = false;
     if (options.stdin_from) {
@@ -104,7 +110,7 @@ int run_command(const Options& options) {
     tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
                                                            : "running the command");
     PassThrough pass_through(tools.stop);
-    if (sandbox == SandboxKind::process && !options.json) {
+    if (sandbox != SandboxKind::wasm && !options.json) {
       pass_through.connect(request);
     }
     Ending ending{.result = tools.runner.run(tools.policy, request)};

@@ -55,26 +55,29 @@ Ending Session::prepare_and_work(const Work& work) {
     audit_ = std::make_shared<AuditWatch>(*std::move(sink));
   }
   enter_stage("reading the policy");
-  const auto policy = granted_policy();
-  if (!policy) {
-    return ended_with(policy.error(), exit_usage);
+  const auto granted = granted_policy();
+  if (!granted) {
+    return ended_with(granted.error(), exit_usage);
   }
-  const auto timeout = policy->config().timeout.value();
+  const auto timeout = granted->policy.config().timeout.value();
   guard_->set_deadline(start_ + std::min(timeout, options_.timeout.value_or(timeout)));
   const runner::Runner runner(runner::standard_backends(), audit_);
   enter_stage("running");
-  return work(Tools{.policy = *policy,
+  return work(Tools{.policy = granted->policy,
                     .runner = runner,
                     .deadline = guard_->deadline(),
                     .stop = guard_->stop_token(),
-                    .session = *this});
+                    .session = *this,
+                    .docker = granted->docker});
 }
 
-Expected<Policy> Session::granted_policy() const {
+Expected<Session::Granted> Session::granted_policy() const {
   if (!options_.policy_file) {
-    return Policy::compile({});
+    return Granted{.policy = TRY(Policy::compile({})), .docker = {}};
   }
-  return TRY(load_policy(*options_.policy_file)).policy;
+  LoadedPolicy loaded = TRY(load_policy(*options_.policy_file));
+  return Granted{.policy = std::move(loaded.policy),
+                 .docker = std::move(loaded.file.docker).value_or(DockerConfig{})};
 }
 
 void Session::enter_stage(std::string stage) {

@@ -28,6 +28,8 @@ class Session {
     std::chrono::steady_clock::time_point deadline;
     std::stop_token stop;
     Session& session;
+    /// The policy file's `docker:` section, or the defaults.
+    const DockerConfig& docker;
   };
   using Work = std::function<Ending(const Tools&)>;
 
@@ -42,7 +44,11 @@ class Session {
 
  private:
   Ending prepare_and_work(const Work& work);
-  Expected<Policy> granted_policy() const;
+  struct Granted {
+    Policy policy;
+    DockerConfig docker;
+  };
+  Expected<Granted> granted_policy() const;
   void last_words(const DeadlineGuard::End& end);
   Ending ended_with(Error error, int exit_code) const;
 

@@ -39,7 +39,7 @@ struct RunRequest {
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
   std::stop_token stop{};
   IsolationChoice isolation = IsolationChoice::automatic;
-  NetworkMode network = NetworkMode::none;  ///< of a container
+  DockerConfig container{};  ///< where the sandbox is a container
   /// Called with each piece of output as it comes, from the calling thread; for a native command.
   /// What is passed here is in the Result as well.
   std::function<void(std::string_view)> on_stdout{};

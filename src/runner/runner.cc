@@ -110,9 +110,10 @@ Expected<void> Runner::record(const AuditRecord& record, const Policy& policy) c
 Expected<void> Runner::judge_command(const Policy& policy, const RunRequest& request,
                                      const std::string& run_id) const {
   auto rule = judge_target(policy.compiled(), request);
-  if (rule && request.network != NetworkMode::none) {
-    if (auto denial = policy.compiled().missing(
-            Capability::net_http, fmt::format("network {}", to_string(request.network)))) {
+  const NetworkMode network = request.container.network_mode;
+  if (rule && request.sandbox == SandboxKind::docker && network != NetworkMode::none) {
+    if (auto denial = policy.compiled().missing(Capability::net_http,
+                                                fmt::format("network {}", to_string(network)))) {
       rule = tl::unexpected(*std::move(denial));
     }
   }

@@ -116,8 +116,9 @@ TEST(Runner, AContainersNetworkNeedsNetHttp) {
   Fixture fixture;
   const Runner runner = fixture.with(SandboxKind::docker);
   Config config{.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}};
-  const RunRequest request{
-      .sandbox = SandboxKind::docker, .target = "true", .network = NetworkMode::bridge};
+  const RunRequest request{.sandbox = SandboxKind::docker,
+                           .target = "true",
+                           .container = {.network_mode = NetworkMode::bridge}};
   const Result refused = runner.run(compiled(config), request);
   EXPECT_EQ(refused.status, Status::denied);
   ASSERT_EQ(refused.denials.size(), 1U);

@@ -2,6 +2,7 @@
 
 #include <wasmtime.h>
 
+#include "runner/docker_backend.h"
 #include "runner/process_backend.h"
 #include "runner/wasm_backend.h"
 
@@ -11,6 +12,7 @@ std::vector<std::unique_ptr<Backend>> standard_backends() {
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(std::make_unique<WasmBackend>());
   backends.push_back(std::make_unique<ProcessBackend>());
+  backends.push_back(std::make_unique<DockerBackend>());
   return backends;
 }
 

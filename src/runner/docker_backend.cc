@@ -1,0 +1,41 @@
+#include "runner/docker_backend.h"
+
+#include <utility>
+
+#include "base/try.h"
+#include "docker/contained_run.h"
+#include "policy/container/container_grant.h"
+#include "runner/outcome.h"
+
+namespace omnisandbox::runner {
+
+Expected<Result> DockerBackend::run(const Policy& policy, const RunRequest& request,
+                                    std::shared_ptr<AuditSink> audit) const {
+  docker::DockerJob job{.command = request.target,
+                        .args = request.args,
+                        .stdin_data = {},
+                        .environment = request.environment,
+                        .working_dir = {},
+                        .deadline = request.deadline,
+                        .stop = request.stop,
+                        .stop_grace = request.stop_grace,
+                        .on_stdout = request.on_stdout,
+                        .on_stderr = request.on_stderr,
+                        .run_id = request.run_id};
+  // What the policy refuses of the container is told before anything of the machine is missed.
+  TRY(policy::judge_container(policy.compiled(), request.container));
+  const auto machinery = TRY(docker::DockerMachinery::create({.audit = audit}));
+  if (request.read_stdin) {
+    job.stdin_data = TRY(request.read_stdin());
+  }
+  Result result = TRY(docker::run_contained(policy, request.container, *machinery, job));
+  if (audit != nullptr) {
+    auto written = audit->write(outcome_record(result, "run", request.target));
+    if (!written && policy.config().audit_required) {
+      return std::move(written).error();
+    }
+  }
+  return result;
+}
+
+}  // namespace omnisandbox::runner

@@ -1,0 +1,119 @@
+#include <sys/prctl.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "docker/docker_fixture.h"
+#include "docker/owner.h"
+
+namespace omnisandbox::docker::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Ran {
+  int code = -1;
+  std::string output;
+};
+
+/// The program `omnisandbox` with the test's engine; `arguments` is shell text.
+Ran omnisandbox_command(const std::string& arguments) {
+  const std::string line = "DOCKER_HOST=" + test_engine().address() + " " OMNISANDBOX_COMMAND " " +
+                           arguments + " 2>&1";
+  Ran ran;
+  FILE* pipe = ::popen(line.c_str(), "r");
+  std::array<char, 4096> buffer;
+  for (std::size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    ran.output.append(buffer.data(), count);
+  }
+  const int status = ::pclose(pipe);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ran;
+}
+
+std::string policy_file(const SharedFolder& folder, const std::string& text) {
+  folder.write("policy.yaml", "version: 1\ncapabilities: [exec_run, fs_read]\n"
+                              "allowed_commands: [sh, missing]\ntimeout: 60s\n" + text);
+  return "--policy " + (folder.path() / "policy.yaml").string() + " ";
+}
+
+TEST(DockerCommandLine, RunsWithTheImageOrTheDockerSection) {
+  SharedFolder folder;
+  folder.write("data/file", "mounted content");
+  const std::string plain = policy_file(folder, "");
+  const Ran ran = omnisandbox_command(
+      "run " + plain + "--image test:1 --env A=b -- sh -c 'echo $A; echo problem >&2; exit 7'");
+  EXPECT_EQ(ran.code, 7) << ran.output;
+  EXPECT_THAT(ran.output, testing::AllOf(HasSubstr("b\n"), HasSubstr("problem\n")));
+  EXPECT_EQ(omnisandbox_command("run " + plain + "--image test:1 -- missing").code, 127);
+  EXPECT_EQ(omnisandbox_command("run " + plain + "--image none:1 -- sh -c true").code, 127);
+  EXPECT_EQ(omnisandbox_command("run " + plain + "--image test:1 -- cat /etc/passwd").code, 126);
+  EXPECT_EQ(
+      omnisandbox_command("run " + plain + "--image test:1 --network bridge -- sh -c true").code,
+      126);
+
+  const std::string data = (folder.path() / "data").string();
+  const std::string mounted = policy_file(
+      folder, "allowed_paths: [" + data + "]\ndocker:\n  image: test:1\n  mounts:\n    - {host_path: " +
+                  data + ", container_path: /data}\n");
+  const Ran report = omnisandbox_command("run " + mounted +
+                                         "--sandbox docker --json -- sh -c 'cat /data/file'");
+  const auto json = nlohmann::json::parse(report.output);
+  EXPECT_EQ(json["status"], "ok") << report.output;
+  EXPECT_EQ(json["stdout"], "mounted content");
+  EXPECT_EQ(json["sandbox"]["kind"], "docker");
+
+  // Refused before an engine is looked for.
+  const std::string refused = policy_file(
+      folder, "docker: {image: \"test:1\", mounts: [{host_path: /etc, container_path: /data}]}\n");
+  const Ran denied = omnisandbox_command("run " + refused + "--sandbox docker -- sh -c true");
+  EXPECT_EQ(denied.code, 126) << denied.output;
+  const std::string wrong = policy_file(folder, "docker: {image: \"test:1\", privileged: true}\n");
+  EXPECT_EQ(omnisandbox_command("run " + wrong + "--sandbox docker -- sh -c true").code, 2);
+  const Ran gone = omnisandbox_command("run " + plain + "--image test:1 -- sh -c true");
+  EXPECT_EQ(gone.code, 0);
+  EXPECT_EQ(containers_left(), 0U);
+}
+
+TEST(DockerCommandLine, AfterAKillEverythingInTheContainerEndsAndTheNextRunRemovesIt) {
+  SharedFolder folder;
+  const std::string policy = policy_file(folder, "");
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setenv("DOCKER_HOST", test_engine().address().c_str(), 1);
+    ::execl(OMNISANDBOX_COMMAND, "omnisandbox", "run", "--policy",
+            (folder.path() / "policy.yaml").c_str(), "--image", "test:1", "--", "sh", "-c",
+            "sleep 50", static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+  Engine& engine = test_engine().engine();
+  const auto running = [&]() -> std::string {
+    for (const auto& each : our_containers()) {
+      const auto state = engine.state(each.id, soon());
+      if (state && state->is_running) return each.id;
+    }
+    return {};
+  };
+  std::string id;
+  for (int tries = 0; tries < 300 && id.empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(100));
+    id = running();
+  }
+  ASSERT_FALSE(id.empty());
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  for (int tries = 0; tries < 100 && !running().empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  EXPECT_TRUE(running().empty());
+  // What is left of it names an owner that is gone, and any later run removes it.
+  for (const auto& each : our_containers()) {
+    EXPECT_EQ(is_alive(each.labels.at("omnisandbox.owner")), false);
+  }
+  EXPECT_EQ(omnisandbox_command("run " + policy + "--image test:1 -- sh -c true").code, 0);
+  EXPECT_EQ(containers_left(), 0U);
+  EXPECT_EQ(is_alive(own_identity()), true);
+}
+
+}  // namespace
+}  // namespace omnisandbox::docker::test

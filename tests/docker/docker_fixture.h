@@ -1,0 +1,86 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "docker/test_engine.h"
+#include "omnisandbox/docker_sandbox.h"
+
+namespace omnisandbox::docker::test {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// The engine of this program; made by its main.
+TestEngine& test_engine();
+
+inline Config allowing(std::vector<CommandRule> commands, Config config = {}) {
+  config.capabilities.push_back(Capability::exec_run);
+  config.allowed_commands = std::move(commands);
+  if (!config.timeout.is_set()) {
+    config.timeout = milliseconds(60'000);
+  }
+  return config;
+}
+
+inline DockerConfig image(const std::string& name = "test:1") { return {.image = name}; }
+
+inline DockerSandbox sandbox(DockerConfig docker, Config config, DockerSandboxOptions options = {}) {
+  options.engine = test_engine().address();
+  auto made = DockerSandbox::create(std::move(docker), std::move(config), std::move(options));
+  EXPECT_TRUE(made) << (made ? "" : made.error().message);
+  return *std::move(made);
+}
+
+/// The Result of a run that must not be an error.
+inline Result must(Expected<Result> result) {
+  EXPECT_TRUE(result) << (result ? "" : result.error().message);
+  return result ? *std::move(result) : Result{};
+}
+
+inline std::string told(const Result& result) {
+  return std::string(to_string(result.status)) + " " + std::to_string(result.exit_code) + " " +
+         (result.error ? result.error->message : "") + "\n" + result.stdout_data +
+         result.stderr_data;
+}
+
+/// Containers that this product made and that are still there.
+inline std::vector<Engine::Listed> our_containers() {
+  auto listed = test_engine().engine().list_labelled("omnisandbox.owner", soon());
+  EXPECT_TRUE(listed);
+  return listed ? *std::move(listed) : std::vector<Engine::Listed>{};
+}
+inline std::size_t containers_left() { return our_containers().size(); }
+
+/// A folder that everybody may enter, for mounts.
+class SharedFolder {
+ public:
+  SharedFolder() {
+    std::string path = "/tmp/omnisandbox-mount-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = path;
+    fs::permissions(path_, fs::perms(0777));
+  }
+  ~SharedFolder() {
+    std::error_code problem;
+    fs::remove_all(path_, problem);
+  }
+  const fs::path& path() const { return path_; }
+  void write(const std::string& name, const std::string& content) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name) << content;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(path_ / name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace omnisandbox::docker::test

@@ -1,0 +1,38 @@
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+#include "docker/docker_fixture.h"
+
+namespace omnisandbox::docker::test {
+namespace {
+std::optional<TestEngine> the_engine;
+}
+TestEngine& test_engine() { return *the_engine; }
+}  // namespace omnisandbox::docker::test
+
+int main(int argument_count, char** arguments) {
+  ::testing::InitGoogleTest(&argument_count, arguments);
+  if (::geteuid() != 0) {
+    // A daemon for a user needs set-up that a test must not make (subuid ranges, newuidmap).
+    std::puts("SKIPPED: the tests with a real container engine start dockerd, which needs root");
+    return 0;
+  }
+  namespace test = omnisandbox::docker::test;
+  int code = 1;
+  try {
+    test::the_engine.emplace();
+    test::the_engine->start();
+    test::the_engine->make_image("test:1");
+    code = RUN_ALL_TESTS();
+  } catch (const std::exception& error) {
+    std::printf("the container engine of the tests: %s\n", error.what());
+    if (test::the_engine) {
+      test::shell("tail -20 " + test::the_engine->log());
+    }
+  }
+  test::the_engine.reset();
+  return code;
+}

@@ -1,0 +1,111 @@
+#include "docker/container.h"
+#include "docker/docker_fixture.h"
+#include "policy/container/container_grant.h"
+
+namespace omnisandbox::docker::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+Config opening(const fs::path& path, bool writable, PathAccess access) {
+  Config config = allowing({"sh", "true"});
+  config.capabilities.push_back(Capability::fs_read);
+  if (writable) config.capabilities.push_back(Capability::fs_write);
+  config.allowed_paths = {PathRule(path.string(), access)};
+  return config;
+}
+
+DockerConfig mounting(const fs::path& path, bool read_only) {
+  DockerConfig docker = image();
+  docker.mounts = {{.host_path = path.string(), .container_path = "/data", .read_only = read_only}};
+  return docker;
+}
+
+TEST(DockerMounts, AReadOnlyMountIsReadAndNothingBeneathIsWritten) {
+  SharedFolder folder;
+  folder.write("open.txt", "seen");
+  folder.write("sub/deep.txt", "deep");
+  folder.write("sub/id_rsa", "a secret key");
+  folder.write(".ssh/config", "a secret folder");
+  auto docker = sandbox(mounting(folder.path(), true),
+                        opening(folder.path(), false, PathAccess::read));
+  const Result result = must(docker.run_shell(R"(
+cat /data/open.txt /data/sub/deep.txt; echo
+cat /data/sub/id_rsa; ls /data/.ssh 2>&1
+echo changed > /data/open.txt; mkdir /data/new; mv /data/open.txt /data/other
+exit 0)"));
+  EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("seendeep"), Not(HasSubstr("secret"))))
+      << told(result);
+  EXPECT_THAT(result.stdout_data, Not(HasSubstr("config")));
+  EXPECT_THAT(result.stderr_data, HasSubstr("Read-only file system"));
+  EXPECT_EQ(folder.read("open.txt"), "seen");
+  EXPECT_FALSE(fs::exists(folder.path() / "new"));
+}
+
+TEST(DockerMounts, AWritableMountIsWrittenExceptWhatTheRulesTakeAway) {
+  SharedFolder folder;
+  folder.write("kept/file", "as it was");
+  folder.write("hidden/file", "not to be seen");
+  fs::permissions(folder.path() / "kept", fs::perms(0777));
+  fs::permissions(folder.path() / "kept/file", fs::perms(0666));
+  Config config = opening(folder.path(), true, PathAccess::read_write);
+  config.allowed_paths.emplace_back((folder.path() / "kept").string(), PathAccess::read);
+  config.allowed_paths.emplace_back((folder.path() / "hidden").string(), PathAccess::none);
+  auto docker = sandbox(mounting(folder.path(), false), config);
+  const Result result = must(docker.run_shell(R"(
+echo written > /data/new; echo changed > /data/kept/file; cat /data/kept/file /data/hidden/file
+mv /data/hidden /data/elsewhere; echo more > /data/hidden/more; exit 0)"));
+  EXPECT_EQ(folder.read("new"), "written\n") << told(result);
+  EXPECT_EQ(folder.read("kept/file"), "as it was");
+  EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("as it was"), Not(HasSubstr("not to be seen"))));
+  EXPECT_EQ(folder.read("hidden/file"), "not to be seen");
+  EXPECT_FALSE(fs::exists(folder.path() / "hidden/more"));
+}
+
+TEST(DockerMounts, WhatWasSwappedSinceItWasJudgedIsRefused) {
+  SharedFolder folder;
+  folder.write("inside/file", "judged");
+  folder.write("outside/file", "never judged");
+  const Config config = opening(folder.path() / "inside", false, PathAccess::read);
+  const auto policy = Policy::compile(config);
+  ASSERT_TRUE(policy);
+  const auto grant =
+      policy::judge_container(policy->compiled(), mounting(folder.path() / "inside", true));
+  ASSERT_TRUE(grant) << grant.error().message;
+  // Between the decision and the mount, by whoever owns the folder above.
+  fs::rename(folder.path() / "inside", folder.path() / "moved");
+  fs::create_symlink("outside", folder.path() / "inside");
+  const auto facts = test_engine().engine().image("test:1", soon());
+  ASSERT_TRUE(facts);
+  const auto container = Container::prepare(
+      {.engine = test_engine().shared(),
+       .init_program = OMNISANDBOX_CONTAINER_INIT,
+       .run_id = "swapped",
+       .expiry = std::chrono::system_clock::now() + seconds(60)},
+      *grant, *facts, soon());
+  ASSERT_FALSE(container);
+  EXPECT_EQ(container.error().kind, ErrorKind::denied) << container.error().message;
+  EXPECT_THAT(container.error().denial->reason, HasSubstr("another file was mounted"));
+  EXPECT_EQ(containers_left(), 0U);
+}
+
+TEST(DockerMounts, AnotherFileSystemBeneathIsNotCarriedAlong) {
+  SharedFolder folder;
+  folder.write("sub/plain", "beneath the mount");
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  // The engine stands in another mount namespace, so that this one is made where it looks too.
+  const std::string sub = (folder.path() / "sub").string();
+  ASSERT_EQ(::mount("tmpfs", sub.c_str(), "tmpfs", 0, "mode=777"), 0);
+  folder.write("sub/mounted", "of another file system");
+  auto docker = sandbox(mounting(folder.path(), true),
+                        opening(folder.path(), false, PathAccess::read));
+  const Result result = must(docker.run_shell("ls /data/sub; echo x > /data/sub/y; exit 0"));
+  EXPECT_THAT(result.stdout_data, Not(HasSubstr("mounted"))) << told(result);
+  EXPECT_FALSE(fs::exists(folder.path() / "sub/y"));
+  ::umount2(sub.c_str(), MNT_DETACH);
+}
+
+}  // namespace
+}  // namespace omnisandbox::docker::test

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "docker/engine/engine.h"
+
+/// A container engine of the tests' own: the real dockerd with its own socket, folders and control
+/// groups, without any network of the host's. Started once for a test program, ended by its pid.
+namespace omnisandbox::docker::test {
+
+namespace fs = std::filesystem;
+
+inline Patience soon(std::chrono::seconds time = std::chrono::seconds(60)) {
+  return {.until = std::chrono::steady_clock::now() + time, .stop = {}};
+}
+
+inline int shell(const std::string& command) {
+  const int status = std::system(command.c_str());  // test code; the text is the test's own
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class TestEngine {
+ public:
+  /// Before there is any other thread: forks.
+  void start() {
+    std::string folder = "/tmp/omnisandbox-engine-XXXXXX";
+    if (::mkdtemp(folder.data()) == nullptr) {
+      throw std::runtime_error("mkdtemp");
+    }
+    folder_ = folder;
+    fs::permissions(folder_, fs::perms(0755));
+    group_ = "/omnisandbox-test-" + std::to_string(::getpid());
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      be_engine();
+    }
+    for (int waited = 0; waited < 600; ++waited) {
+      const auto engine = Engine::find(address(), soon(std::chrono::seconds(5)));
+      if (engine) {
+        engine_ = *engine;
+        return;
+      }
+      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+        pid_ = -1;
+        throw std::runtime_error("dockerd ended at once; see " + log());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    throw std::runtime_error("dockerd did not answer within a minute; see " + log());
+  }
+
+  ~TestEngine() {
+    engine_.reset();
+    if (pid_ > 0) {
+      ::kill(pid_, SIGTERM);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    if (!folder_.empty()) {
+      std::error_code problem;
+      fs::remove_all(folder_, problem);
+      for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup", problem)) {
+        fs::remove(entry.path().string() + group_, problem);
+      }
+      fs::remove("/sys/fs/cgroup" + group_, problem);
+    }
+  }
+
+  std::string address() const { return "unix://" + (folder_ / "engine.sock").string(); }
+  std::string log() const { return (folder_ / "log").string(); }
+  const fs::path& folder() const { return folder_; }
+  Engine& engine() const { return *engine_; }
+  const std::shared_ptr<Engine>& shared() const { return engine_; }
+
+  /// An image of Debian's static busybox; `changes` as of `docker import -c`.
+  void make_image(const std::string& name, const std::string& changes = "") const {
+    const fs::path root = folder_ / "root";
+    if (!fs::exists(root)) {
+      fs::create_directories(root / "bin");
+      fs::create_directories(root / "etc");
+      fs::copy_file("/bin/busybox", root / "bin/busybox");
+      std::ofstream(root / "etc/passwd") << "nobody:x:65534:65534::/:/bin/sh\n";
+      std::ofstream(root / "bin/not_a_program") << "nothing to execute\n";
+      fs::permissions(root / "bin/not_a_program", fs::perms(0755));
+      for (const char* applet :
+           {"sh", "cat", "echo", "sleep", "ls", "true", "false", "env", "id", "dd", "wget", "touch",
+            "head", "tail", "yes", "kill", "setsid", "grep", "mkdir", "mv", "stat", "wc", "nc"}) {
+        fs::create_symlink("busybox", root / "bin" / applet);
+      }
+    }
+    std::string options;
+    if (!changes.empty()) {
+      options = "-c '" + changes + "' ";
+    }
+    if (shell("tar -C " + root.string() + " -c . | docker -H " + address() + " import " + options +
+              "- " + name + " > /dev/null") != 0) {
+      throw std::runtime_error("the image " + name + " could not be made");
+    }
+  }
+
+ private:
+  [[noreturn]] void be_engine() const {
+    // Gone with this process, also after a crash; what it mounts stays in a namespace of its own.
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+      ::_exit(125);
+    }
+    const int file = ::open(log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    ::dup2(file, 1);
+    ::dup2(file, 2);
+    const std::string root = folder_.string();
+    ::execlp("dockerd", "dockerd", "-H", address().c_str(), "--data-root",
+             (root + "/data").c_str(), "--exec-root", (root + "/exec").c_str(), "--pidfile",
+             (root + "/pid").c_str(), "--cgroup-parent", group_.c_str(), "--bridge=none",
+             "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--log-level=warn",
+             static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+
+  fs::path folder_;
+  std::string group_;
+  pid_t pid_ = -1;
+  std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace omnisandbox::docker::test
