@@ -24,9 +24,9 @@ struct DockerSandboxOptions {
   std::shared_ptr<AuditSink> audit{};
   /// "unix:///run/docker.sock". Empty: what DOCKER_HOST names, else the usual sockets.
   std::string engine{};
-  /// The program `omnisandbox-container-init`, which runs first in each container. Empty: beside the
-  /// running executable, in its ../libexec/omnisandbox, or in the install prefix. The engine must
-  /// see it under the same path.
+  /// The program `omnisandbox-container-init`, which runs first in each container. Empty: beside
+  /// the running executable, in its ../libexec/omnisandbox, or in the install prefix. The engine
+  /// must see it under the same path.
   std::string init_program{};
   /// So many containers stand ready for the next commands, each for one run; made and refilled in
   /// the background. Each is a sleeping process and what the engine keeps for it. 0: none.

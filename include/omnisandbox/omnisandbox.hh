@@ -13,6 +13,7 @@
 #include "omnisandbox/policy.h"           // IWYU pragma: export
 #include "omnisandbox/policy_file.h"      // IWYU pragma: export
 #include "omnisandbox/process_sandbox.h"  // IWYU pragma: export
+#include "omnisandbox/recommend.h"        // IWYU pragma: export
 #include "omnisandbox/result.h"           // IWYU pragma: export
 #include "omnisandbox/runtime.h"          // IWYU pragma: export
 #include "omnisandbox/version.h"          // IWYU pragma: export

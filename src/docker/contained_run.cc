@@ -39,8 +39,7 @@ class ContainedRun {
       : policy_(policy), docker_(docker), machinery_(machinery), job_(job) {}
 
   Expected<Result> run() {
-    auto command =
-        policy::judge_container_command(policy_.compiled(), job_.command, job_.args);
+    auto command = policy::judge_container_command(policy_.compiled(), job_.command, job_.args);
     if (!command) {
       return Error::from_denial(std::move(command).error());
     }
@@ -98,8 +97,8 @@ class ContainedRun {
          .init_program = order.init_program,
          .run_id = job_.run_id,
          .expiry = std::chrono::system_clock::now() +
-                   std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                       deadline_ - Clock::now()) +
+                   std::chrono::duration_cast<std::chrono::system_clock::duration>(deadline_ -
+                                                                                   Clock::now()) +
                    expiry_margin},
         *order.grant, order.image, patience());
   }
@@ -208,9 +207,9 @@ Expected<std::unique_ptr<DockerMachinery>> DockerMachinery::create(
 Expected<std::shared_ptr<Engine>> DockerMachinery::engine(const Patience& patience) {
   const std::lock_guard lock(mutex_);
   if (engine_ == nullptr) {
-    engine_ = TRY(Engine::find(
-        address_,
-        {.until = std::min(patience.until, Clock::now() + greeting_time), .stop = patience.stop}));
+    engine_ =
+        TRY(Engine::find(address_, {.until = std::min(patience.until, Clock::now() + greeting_time),
+                                    .stop = patience.stop}));
   }
   if (!is_sweeping_ && Clock::now() - last_sweep_ > sweep_interval) {
     last_sweep_ = Clock::now();

@@ -52,7 +52,7 @@ class DockerMachinery {
 
   /// Found when it is first asked for, and again after it went away.
   Expected<std::shared_ptr<Engine>> engine(const Patience& patience);
-  const std::string& init_program() const noexcept { return init_program_; }  ///< host path
+  const std::string& init_program() const noexcept { return init_program_; }   ///< host path
   const std::shared_ptr<AuditSink>& audit() const noexcept { return audit_; }  ///< may be null
   ContainerPool& pool() noexcept { return pool_; }
 
@@ -66,7 +66,7 @@ class DockerMachinery {
   const std::string init_program_;
   const std::shared_ptr<AuditSink> audit_;  // shared with whoever else records
   std::mutex mutex_;
-  std::shared_ptr<Engine> engine_;                     // guarded by mutex_; shared with the runs
+  std::shared_ptr<Engine> engine_;                      // guarded by mutex_; shared with the runs
   std::chrono::steady_clock::time_point last_sweep_{};  // guarded by mutex_
   std::atomic<bool> is_sweeping_ = false;
   std::jthread sweeper_;

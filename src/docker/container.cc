@@ -34,11 +34,12 @@ T read_struct(std::string_view bytes) {
 }
 
 Error not_what_was_judged(const ExpectedPath& expected, std::string reason) {
-  return Error::from_denial({.capability = Capability::fs_read,
-                             .resource = expected.path,
-                             .rule = "docker.mounts",
-                             .reason = std::move(reason),
-                             .remedy = "run it again; something changed while the container was made"});
+  return Error::from_denial(
+      {.capability = Capability::fs_read,
+       .resource = expected.path,
+       .rule = "docker.mounts",
+       .reason = std::move(reason),
+       .remedy = "run it again; something changed while the container was made"});
 }
 
 }  // namespace
@@ -77,12 +78,12 @@ Expected<void> Container::create(const policy::ContainerGrant& grant, const Imag
   if (grant.network == NetworkMode::bridge) {
     handover_.emplace(TRY(linux_::LocalListener::create()));
   }
-  const auto body = TRY(container_request(
-      {.grant = grant,
-       .image = image,
-       .init_program = settings_.init_program,
-       .listener_socket = handover_ ? handover_->path() : std::string(),
-       .labels = labels_for(settings_.run_id, settings_.expiry)}));
+  const auto body =
+      TRY(container_request({.grant = grant,
+                             .image = image,
+                             .init_program = settings_.init_program,
+                             .listener_socket = handover_ ? handover_->path() : std::string(),
+                             .labels = labels_for(settings_.run_id, settings_.expiry)}));
   created_s_ = std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count();
@@ -104,11 +105,10 @@ Expected<void> Container::create(const policy::ContainerGrant& grant, const Imag
 Error Container::start_problem(const std::string& said, const Patience& patience) const {
   const auto state = settings_.engine->state(id_, patience);
   const std::string more = state ? state->error : state.error().message;
-  return base::make_error(ErrorKind::unavailable,
-                          "the container did not get ready: {}{}{}", base::printable(said),
-                          said.empty() || more.empty() ? "" : "; ",
-                          more.empty() && said.empty() ? std::string("it ended at once")
-                                                       : base::printable(more));
+  return base::make_error(
+      ErrorKind::unavailable, "the container did not get ready: {}{}{}", base::printable(said),
+      said.empty() || more.empty() ? "" : "; ",
+      more.empty() && said.empty() ? std::string("it ended at once") : base::printable(more));
 }
 
 Expected<void> Container::wait_until_ready(const policy::ContainerGrant& grant,
@@ -166,8 +166,8 @@ Expected<void> Container::verify(const policy::ContainerGrant& grant,
   }
   for (std::size_t index = 0; index < expected.size(); ++index) {
     const ExpectedPath& path = expected[index];
-    const auto facts = read_struct<init::PathFacts>(
-        report.substr(sizeof ready + index * sizeof(init::PathFacts)));
+    const auto facts =
+        read_struct<init::PathFacts>(report.substr(sizeof ready + index * sizeof(init::PathFacts)));
     if (facts.error != 0) {
       return not_what_was_judged(
           path, fmt::format("it cannot be looked at inside: {}", std::strerror(facts.error)));
@@ -199,8 +199,8 @@ Expected<void> Container::verify(const policy::ContainerGrant& grant,
 
 void Container::describe(const policy::ContainerGrant& grant, const ImageFacts& image) {
   std::vector<std::string> layers = {
-      fmt::format("container ({})", grant.runtime.empty() ? "the engine's default runtime"
-                                                          : grant.runtime),
+      fmt::format("container ({})",
+                  grant.runtime.empty() ? "the engine's default runtime" : grant.runtime),
       fmt::format("image {} {}", base::printable(grant.image, 200),
                   image.digests.empty() ? image.id : base::printable(image.digests.front(), 300))};
   switch (grant.network) {

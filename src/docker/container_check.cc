@@ -27,9 +27,9 @@ const json& member(const json& object, std::string_view key) {
 }
 
 bool is_nothing(const json& value) {
-  return value.is_null() || ((value.is_array() || value.is_object() || value.is_string()) &&
-                             (value.is_string() ? value.get_ref<const std::string&>().empty()
-                                                : value.empty()));
+  return value.is_null() ||
+         ((value.is_array() || value.is_object() || value.is_string()) &&
+          (value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty()));
 }
 
 std::string shown(const json& value) {
@@ -84,11 +84,11 @@ bool covers(const json& got, const json& asked, std::size_t depth = 0) {
 }
 
 Error difference(std::string_view field, const json& asked, const json& got) {
-  return base::make_error(
-      ErrorKind::unavailable,
-      "the engine made another container than the one asked for, so that it was not used: {} is {}, "
-      "and {} was asked for; see what `omnisandbox doctor` says of the engine",
-      field, shown(got), shown(asked));
+  return base::make_error(ErrorKind::unavailable,
+                          "the engine made another container than the one asked for, so that it "
+                          "was not used: {} is {}, "
+                          "and {} was asked for; see what `omnisandbox doctor` says of the engine",
+                          field, shown(got), shown(asked));
 }
 
 Error forbidden(std::string_view field, const json& got, std::string reason) {
@@ -154,10 +154,9 @@ Expected<void> check_walls(const json& host) {
       return forbidden(field, paths, "the kernel's own files in /proc and /sys would be open");
     }
   }
-  static const std::set<std::string> harmless = {"AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE",
-                                                 "FOWNER",      "FSETID", "KILL",
-                                                 "SETGID",      "SETUID", "NET_BIND_SERVICE",
-                                                 "SYS_NICE"};
+  static const std::set<std::string> harmless = {
+      "AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE", "FOWNER",           "FSETID",
+      "KILL",        "SETGID", "SETUID",       "NET_BIND_SERVICE", "SYS_NICE"};
   for (const std::string& name : names_of(member(host, "CapAdd"))) {
     if (!harmless.contains(name)) {
       return forbidden("CapAdd", name, "it reaches beyond the container");
@@ -191,8 +190,9 @@ Expected<void> check_mounts(const json& asked, const json& inspected) {
   }
   for (const json& mount : member(member(inspected, "HostConfig"), "Mounts")) {
     if (member(mount, "Type") != "bind" && member(mount, "Type") != "tmpfs") {
-      return forbidden("Mounts", mount, "a volume outlives the container, and a driver's options "
-                                        "(o=bind) can lead anywhere");
+      return forbidden("Mounts", mount,
+                       "a volume outlives the container, and a driver's options "
+                       "(o=bind) can lead anywhere");
     }
   }
   return {};
@@ -251,8 +251,8 @@ Expected<ContainerWeakness> check_container(const json& asked, const json& inspe
     if (key == "HostConfig") {
       continue;
     }
-    const json& got = key == "Image" ? member(inspected, "Image")
-                                     : member(member(inspected, "Config"), key);
+    const json& got =
+        key == "Image" ? member(inspected, "Image") : member(member(inspected, "Config"), key);
     if (!covers(got, value)) {
       return difference(key, value, got);
     }

@@ -42,10 +42,9 @@ Error start_failure(const init::Ending& ending, const ContainerJob& job) {
 }
 
 Error memory_error(const ContainerJob& job, std::string_view source) {
-  return base::make_error(ErrorKind::memory,
-                          "{} and what it started used more than {} (memory_limit; {})",
-                          base::printable(job.command), base::format_byte_size(job.memory_bytes),
-                          source);
+  return base::make_error(
+      ErrorKind::memory, "{} and what it started used more than {} (memory_limit; {})",
+      base::printable(job.command), base::format_byte_size(job.memory_bytes), source);
 }
 
 void set_from_ending(Result& result, const init::Ending& ending, const ContainerJob& job) {
@@ -56,11 +55,11 @@ void set_from_ending(Result& result, const init::Ending& ending, const Container
         result.error->kind == ErrorKind::not_found ? exit_not_found : exit_cannot_run;
   } else if (ending.cause == init::Cause::cpu_time) {
     end_as(result, Status::timeout,
-           base::make_error(ErrorKind::timeout,
-                            "{} and what it started used more than {} of CPU time (cpu_time_limit)",
-                            base::printable(job.command),
-                            base::format_duration(
-                                job.cpu_time.value_or(std::chrono::milliseconds{}))));
+           base::make_error(
+               ErrorKind::timeout,
+               "{} and what it started used more than {} of CPU time (cpu_time_limit)",
+               base::printable(job.command),
+               base::format_duration(job.cpu_time.value_or(std::chrono::milliseconds{}))));
   } else if (ending.memory_kills > 0) {
     end_as(result, Status::memory_limit,
            memory_error(job, fmt::format("the kernel ended {} of the container's processes",

@@ -21,6 +21,8 @@ constexpr std::chrono::seconds making_time{60};
 constexpr std::chrono::minutes longest_wait{10};
 // Longer than any run may take (policy::max_timeout), so that no sweep ends one in use.
 constexpr std::chrono::hours expiry{25};
+// Used containers that wait for their removal.
+constexpr std::size_t max_waste = 32;
 // After an engine that refused, before it is asked again.
 constexpr std::chrono::seconds pause_after_failure{2};
 
@@ -41,8 +43,8 @@ std::string warm_key(const WarmOrder& order) {
   if (!body) {
     return {};
   }
-  std::string key = order.engine->address() + "\n" + body->dump(-1, ' ', true,
-                                                                nlohmann::json::error_handler_t::replace);
+  std::string key = order.engine->address() + "\n" +
+                    body->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   key += std::to_string(static_cast<int>(order.grant->network));
   for (const ExpectedPath& path : expected_paths(*order.grant)) {
     key += "\n" + std::to_string(path.device) + ":" + std::to_string(path.inode);
@@ -103,6 +105,9 @@ void ContainerPool::want(WarmOrder order, std::string key) {
 
 void ContainerPool::dispose(std::unique_ptr<Container> container) {
   const std::lock_guard lock(mutex_);
+  if (waste_.size() >= max_waste) {
+    return;  // removed by whoever called: runs wait for removals, rather than pile them up
+  }
   waste_.push_back(std::move(container));
   waste_work_.notify_all();
 }

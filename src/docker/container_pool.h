@@ -60,7 +60,7 @@ class ContainerPool {
   mutable std::mutex mutex_;
   std::condition_variable_any work_;
   std::condition_variable_any waste_work_;
-  std::optional<WarmOrder> order_;                // guarded by mutex_, as all below
+  std::optional<WarmOrder> order_;  // guarded by mutex_, as all below
   std::string key_;
   std::deque<Ready> ready_;
   std::size_t under_way_ = 0;

@@ -122,8 +122,8 @@ Expected<json> container_request(const ContainerParts& parts) {
   }
   TRY(cover_volumes(parts, trees));
 
-  json arguments = json::array({parts.listener_socket.empty() ? init::plain_mode
-                                                              : init::listener_mode});
+  json arguments =
+      json::array({parts.listener_socket.empty() ? init::plain_mode : init::listener_mode});
   for (const ExpectedPath& expected : expected_paths(grant)) {
     arguments.push_back(expected.path);
   }
@@ -134,28 +134,27 @@ Expected<json> container_request(const ContainerParts& parts) {
   for (const std::string& option : grant.security_options) {
     security.push_back(option);
   }
-  json host = {
-      {"NetworkMode", grant.network == NetworkMode::host ? "host" : "none"},
-      {"IpcMode", "private"},
-      {"CgroupnsMode", "private"},
-      {"Privileged", false},
-      {"ReadonlyRootfs", grant.has_read_only_root},
-      {"CapDrop", json::array({"ALL"})},
-      {"SecurityOpt", security},
-      {"Memory", grant.memory_bytes},
-      {"MemorySwap", grant.memory_bytes},
-      {"CpuPeriod", cpu_period_us},
-      {"CpuQuota", grant.cpu_quota_us},
-      {"PidsLimit", grant.max_processes + own_tasks},
-      {"ShmSize", std::min(shared_memory_bytes, grant.memory_bytes / 2)},
-      {"Ulimits",
-       json::array({ulimit("core", 0), ulimit("fsize", grant.max_file_bytes),
-                    ulimit("memlock", locked_memory_bytes), ulimit("nofile", grant.max_open_files)})},
-      {"LogConfig", {{"Type", "none"}}},
-      {"AutoRemove", false},
-      {"RestartPolicy", {{"Name", "no"}}},
-      {"Mounts", mounts},
-      {"Tmpfs", trees}};
+  json host = {{"NetworkMode", grant.network == NetworkMode::host ? "host" : "none"},
+               {"IpcMode", "private"},
+               {"CgroupnsMode", "private"},
+               {"Privileged", false},
+               {"ReadonlyRootfs", grant.has_read_only_root},
+               {"CapDrop", json::array({"ALL"})},
+               {"SecurityOpt", security},
+               {"Memory", grant.memory_bytes},
+               {"MemorySwap", grant.memory_bytes},
+               {"CpuPeriod", cpu_period_us},
+               {"CpuQuota", grant.cpu_quota_us},
+               {"PidsLimit", grant.max_processes + own_tasks},
+               {"ShmSize", std::min(shared_memory_bytes, grant.memory_bytes / 2)},
+               {"Ulimits", json::array({ulimit("core", 0), ulimit("fsize", grant.max_file_bytes),
+                                        ulimit("memlock", locked_memory_bytes),
+                                        ulimit("nofile", grant.max_open_files)})},
+               {"LogConfig", {{"Type", "none"}}},
+               {"AutoRemove", false},
+               {"RestartPolicy", {{"Name", "no"}}},
+               {"Mounts", mounts},
+               {"Tmpfs", trees}};
   if (!grant.added_capabilities.empty()) {
     host["CapAdd"] = grant.added_capabilities;
   }

@@ -15,7 +15,8 @@ using Clock = std::chrono::steady_clock;
 
 class DockerSandbox::Impl {
  public:
-  Impl(DockerConfig its_docker, Policy its_policy, std::unique_ptr<docker::DockerMachinery> its_machinery)
+  Impl(DockerConfig its_docker, Policy its_policy,
+       std::unique_ptr<docker::DockerMachinery> its_machinery)
       : docker(std::move(its_docker)),
         policy(std::move(its_policy)),
         machinery(std::move(its_machinery)) {}
@@ -34,8 +35,7 @@ class DockerSandbox::Impl {
   }
 
   Expected<void> judge(const docker::DockerJob& job) const {
-    const auto command =
-        policy::judge_container_command(policy.compiled(), job.command, job.args);
+    const auto command = policy::judge_container_command(policy.compiled(), job.command, job.args);
     AuditRecord decision;
     decision.capability = Capability::exec_run;
     decision.resource = job.command;

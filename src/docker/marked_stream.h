@@ -32,8 +32,8 @@ class MarkedStream {
  private:
   std::size_t tail_bytes_;
   std::function<void(std::string_view)> take_;
-  std::string mark_;    // its fixed begin; empty: not expected yet
-  std::string held_;    // a proper prefix of the mark, or the mark and what has come of the tail
+  std::string mark_;  // its fixed begin; empty: not expected yet
+  std::string held_;  // a proper prefix of the mark, or the mark and what has come of the tail
   bool has_mark_ = false;
   std::optional<std::string> tail_;
 };

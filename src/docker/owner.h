@@ -8,7 +8,8 @@
 
 namespace omnisandbox::docker {
 
-/// Labels that every container of ours carries, so that it is found when its owner cannot remove it.
+/// Labels that every container of ours carries, so that it is found when its owner cannot remove
+/// it.
 inline constexpr std::string_view owner_label = "omnisandbox.owner";
 inline constexpr std::string_view run_label = "omnisandbox.run";
 inline constexpr std::string_view expiry_label = "omnisandbox.expires";

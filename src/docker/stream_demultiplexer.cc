@@ -36,8 +36,8 @@ Expected<void> StreamDemultiplexer::feed(std::string_view bytes) {
                               "with {:02x} {:02x} {:02x} {:02x})",
                               header_[0], header_[1], header_[2], header_[3]);
     }
-    stream_ = header_[0] == stderr_stream ? OutputStream::standard_error
-                                          : OutputStream::standard_output;
+    stream_ =
+        header_[0] == stderr_stream ? OutputStream::standard_error : OutputStream::standard_output;
     rest_ = (std::uint32_t{header_[4]} << 24) | (std::uint32_t{header_[5]} << 16) |
             (std::uint32_t{header_[6]} << 8) | std::uint32_t{header_[7]};
     header_size_ = 0;

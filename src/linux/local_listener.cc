@@ -31,8 +31,8 @@ Expected<LocalListener> LocalListener::create() {
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, listener.path_.c_str(), listener.path_.size() + 1);
   if (!listener.socket_.is_open() ||
-      ::bind(listener.socket_.get(), reinterpret_cast<const sockaddr*>(&address),
-             sizeof address) != 0 ||
+      ::bind(listener.socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+          0 ||
       ::chmod(listener.path_.c_str(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH) !=
           0 ||
       ::listen(listener.socket_.get(), 1) != 0) {

@@ -80,6 +80,15 @@ SandboxHealth process_sandbox(const Runner& runner, const ProcessSandboxProbe& p
           .remedy = missing};
 }
 
+SandboxHealth docker_sandbox(const Runner& runner, const Expected<docker::EngineReport>& engine) {
+  SandboxHealth health =
+      sandbox(runner, SandboxKind::docker, without_value(engine), engine ? engine->summary : "");
+  if (health.available) {
+    health.remedy = fmt::format("{}", fmt::join(engine->warnings, "; "));
+  }
+  return health;
+}
+
 }  // namespace
 
 Health inspect(const Runner& runner) {
@@ -113,7 +122,7 @@ Health inspect(const Runner& runner) {
             "cgroup v2 with a delegated folder: systemd-run --user --scope -p Delegate=yes "
             "omnisandbox …"),
       layer(
-          "container engine", without_value(docker), docker.value_or(""),
+          "container engine", without_value(docker), docker ? docker->summary : "",
           "start the engine, or name it with DOCKER_HOST; the user needs the right to its socket"),
       layer("certificate authorities", without_value(certificates), certificates.value_or(""),
             "install the package ca-certificates; https needs it"),
@@ -123,7 +132,7 @@ Health inspect(const Runner& runner) {
       sandbox(runner, SandboxKind::wasm, wasm,
               fmt::format("{}, in worker processes or in-process", wasm_engine_version())),
       process_sandbox(runner, process),
-      sandbox(runner, SandboxKind::docker, without_value(docker), docker.value_or("")),
+      docker_sandbox(runner, docker),
   };
   return health;
 }

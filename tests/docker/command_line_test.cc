@@ -18,8 +18,8 @@ struct Ran {
 
 /// The program `omnisandbox` with the test's engine; `arguments` is shell text.
 Ran omnisandbox_command(const std::string& arguments) {
-  const std::string line = "DOCKER_HOST=" + test_engine().address() + " " OMNISANDBOX_COMMAND " " +
-                           arguments + " 2>&1";
+  const std::string line =
+      "DOCKER_HOST=" + test_engine().address() + " " OMNISANDBOX_COMMAND " " + arguments + " 2>&1";
   Ran ran;
   FILE* pipe = ::popen(line.c_str(), "r");
   std::array<char, 4096> buffer;
@@ -32,8 +32,10 @@ Ran omnisandbox_command(const std::string& arguments) {
 }
 
 std::string policy_file(const SharedFolder& folder, const std::string& text) {
-  folder.write("policy.yaml", "version: 1\ncapabilities: [exec_run, fs_read]\n"
-                              "allowed_commands: [sh, missing]\ntimeout: 60s\n" + text);
+  folder.write("policy.yaml",
+               "version: 1\ncapabilities: [exec_run, fs_read]\n"
+               "allowed_commands: [sh, missing]\ntimeout: 60s\n" +
+                   text);
   return "--policy " + (folder.path() / "policy.yaml").string() + " ";
 }
 
@@ -53,11 +55,12 @@ TEST(DockerCommandLine, RunsWithTheImageOrTheDockerSection) {
       126);
 
   const std::string data = (folder.path() / "data").string();
-  const std::string mounted = policy_file(
-      folder, "allowed_paths: [" + data + "]\ndocker:\n  image: test:1\n  mounts:\n    - {host_path: " +
-                  data + ", container_path: /data}\n");
-  const Ran report = omnisandbox_command("run " + mounted +
-                                         "--sandbox docker --json -- sh -c 'cat /data/file'");
+  const std::string mounted =
+      policy_file(folder, "allowed_paths: [" + data +
+                              "]\ndocker:\n  image: test:1\n  mounts:\n    - {host_path: " + data +
+                              ", container_path: /data}\n");
+  const Ran report =
+      omnisandbox_command("run " + mounted + "--sandbox docker --json -- sh -c 'cat /data/file'");
   const auto json = nlohmann::json::parse(report.output);
   EXPECT_EQ(json["status"], "ok") << report.output;
   EXPECT_EQ(json["stdout"], "mounted content");
@@ -70,8 +73,6 @@ TEST(DockerCommandLine, RunsWithTheImageOrTheDockerSection) {
   EXPECT_EQ(denied.code, 126) << denied.output;
   const std::string wrong = policy_file(folder, "docker: {image: \"test:1\", privileged: true}\n");
   EXPECT_EQ(omnisandbox_command("run " + wrong + "--sandbox docker -- sh -c true").code, 2);
-  const Ran gone = omnisandbox_command("run " + plain + "--image test:1 -- sh -c true");
-  EXPECT_EQ(gone.code, 0);
   EXPECT_EQ(containers_left(), 0U);
 }
 

@@ -29,7 +29,8 @@ inline Config allowing(std::vector<CommandRule> commands, Config config = {}) {
 
 inline DockerConfig image(const std::string& name = "test:1") { return {.image = name}; }
 
-inline DockerSandbox sandbox(DockerConfig docker, Config config, DockerSandboxOptions options = {}) {
+inline DockerSandbox sandbox(DockerConfig docker, Config config,
+                             DockerSandboxOptions options = {}) {
   options.engine = test_engine().address();
   auto made = DockerSandbox::create(std::move(docker), std::move(config), std::move(options));
   EXPECT_TRUE(made) << (made ? "" : made.error().message);
@@ -54,7 +55,13 @@ inline std::vector<Engine::Listed> our_containers() {
   EXPECT_TRUE(listed);
   return listed ? *std::move(listed) : std::vector<Engine::Listed>{};
 }
-inline std::size_t containers_left() { return our_containers().size(); }
+/// Those that have served are removed in the background.
+inline std::size_t containers_left() {
+  for (int tries = 0; tries < 300 && !our_containers().empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  return our_containers().size();
+}
 
 /// A folder that everybody may enter, for mounts.
 class SharedFolder {

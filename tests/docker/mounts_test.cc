@@ -27,13 +27,13 @@ TEST(DockerMounts, AReadOnlyMountIsReadAndNothingBeneathIsWritten) {
   SharedFolder folder;
   folder.write("open.txt", "seen");
   folder.write("sub/deep.txt", "deep");
-  folder.write("sub/id_rsa", "a secret key");
+  folder.write("sub/.env", "a secret key");
   folder.write(".ssh/config", "a secret folder");
-  auto docker = sandbox(mounting(folder.path(), true),
-                        opening(folder.path(), false, PathAccess::read));
+  auto docker =
+      sandbox(mounting(folder.path(), true), opening(folder.path(), false, PathAccess::read));
   const Result result = must(docker.run_shell(R"(
 cat /data/open.txt /data/sub/deep.txt; echo
-cat /data/sub/id_rsa; ls /data/.ssh 2>&1
+cat /data/sub/.env; ls /data/.ssh 2>&1
 echo changed > /data/open.txt; mkdir /data/new; mv /data/open.txt /data/other
 exit 0)"));
   EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("seendeep"), Not(HasSubstr("secret"))))
@@ -79,12 +79,12 @@ TEST(DockerMounts, WhatWasSwappedSinceItWasJudgedIsRefused) {
   fs::create_symlink("outside", folder.path() / "inside");
   const auto facts = test_engine().engine().image("test:1", soon());
   ASSERT_TRUE(facts);
-  const auto container = Container::prepare(
-      {.engine = test_engine().shared(),
-       .init_program = OMNISANDBOX_CONTAINER_INIT,
-       .run_id = "swapped",
-       .expiry = std::chrono::system_clock::now() + seconds(60)},
-      *grant, *facts, soon());
+  const auto container =
+      Container::prepare({.engine = test_engine().shared(),
+                          .init_program = OMNISANDBOX_CONTAINER_INIT,
+                          .run_id = "swapped",
+                          .expiry = std::chrono::system_clock::now() + seconds(60)},
+                         *grant, *facts, soon());
   ASSERT_FALSE(container);
   EXPECT_EQ(container.error().kind, ErrorKind::denied) << container.error().message;
   EXPECT_THAT(container.error().denial->reason, HasSubstr("another file was mounted"));
@@ -99,8 +99,8 @@ TEST(DockerMounts, AnotherFileSystemBeneathIsNotCarriedAlong) {
   const std::string sub = (folder.path() / "sub").string();
   ASSERT_EQ(::mount("tmpfs", sub.c_str(), "tmpfs", 0, "mode=777"), 0);
   folder.write("sub/mounted", "of another file system");
-  auto docker = sandbox(mounting(folder.path(), true),
-                        opening(folder.path(), false, PathAccess::read));
+  auto docker =
+      sandbox(mounting(folder.path(), true), opening(folder.path(), false, PathAccess::read));
   const Result result = must(docker.run_shell("ls /data/sub; echo x > /data/sub/y; exit 0"));
   EXPECT_THAT(result.stdout_data, Not(HasSubstr("mounted"))) << told(result);
   EXPECT_FALSE(fs::exists(folder.path() / "sub/y"));

@@ -64,13 +64,12 @@ TEST(DockerNetwork, ABridgeReachesAllowedHostsThroughTheProxyAndNothingElse) {
   docker_config.network_mode = NetworkMode::bridge;
   std::vector<AuditRecord> records;
   std::mutex mutex;
-  auto docker = sandbox(docker_config, config, {.audit = make_callback_audit([&](const auto& record) {
-                                                  const std::lock_guard lock(mutex);
-                                                  records.push_back(record);
-                                                })});
-  const Result result = must(docker.run(
-      "sh",
-      {"-c", R"(
+  auto docker =
+      sandbox(docker_config, config, {.audit = make_callback_audit([&](const auto& record) {
+                                        const std::lock_guard lock(mutex);
+                                        records.push_back(record);
+                                      })});
+  const Result result = must(docker.run("sh", {"-c", R"(
 wget -q -O - "$1"; echo " status $?"
 wget -q -O - "$2"; echo " status $?"
 unset http_proxy HTTP_PROXY
@@ -79,7 +78,7 @@ wget -q -T 3 -O - http://10.0.0.1/; echo " other address $?"
 wget -q -T 3 -O - http://allowed.example/; echo " name $?"
 cat /proc/net/dev | grep -v lo | wc -l
 ls -la /.omnisandbox/; nc -w 1 local:/.omnisandbox/listener </dev/null; exit 0)",
-       "x", allowed.url(), other.url()}));
+                                               "x", allowed.url(), other.url()}));
   EXPECT_THAT(result.stdout_data,
               AllOf(HasSubstr("the allowed answer status 0"), HasSubstr(" without proxy 1"),
                     HasSubstr(" other address 1"), HasSubstr(" name 1"),
@@ -98,14 +97,15 @@ ls -la /.omnisandbox/; nc -w 1 local:/.omnisandbox/listener </dev/null; exit 0)"
 
 TEST(DockerNetwork, WithoutABridgeNotEvenTheProxyIsThere) {
   WebServer server("never");
-  Config config = allowing({{.command = "sh"}});
+  Config config = allowing({"sh"});
   config.capabilities.push_back(Capability::net_http);
   config.allowed_hosts = {HostRule(server.url())};
-  const Result result = must(sandbox(image(), config)
-                                 .run("sh", {"-c",
-                                             "wget -T 3 -O - \"$1\"; http_proxy=http://127.0.0.1:3128 "
-                                             "wget -T 3 -O - \"$1\"; exit 0",
-                                             "x", server.url()}));
+  const Result result =
+      must(sandbox(image(), config)
+               .run("sh", {"-c",
+                           "wget -q -T 3 -O - \"$1\"; http_proxy=http://127.0.0.1:3128 "
+                           "wget -q -T 3 -O - \"$1\"; exit 0",
+                           "x", server.url()}));
   EXPECT_THAT(result.stderr_data, HasSubstr("Connection refused")) << told(result);
   EXPECT_EQ(server.requests(), 0);
 }

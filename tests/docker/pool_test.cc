@@ -30,9 +30,8 @@ TEST(DockerPool, EachWaitingContainerServesOneRunAndNothingIsLeft) {
     auto docker = sandbox(image(), allowing({"sh"}), {.warm_containers = 2});
     ASSERT_TRUE(wait_for_running(2));
     const auto start = Clock::now();
-    const Result first =
-        must(docker.run_shell("echo state > /tmp/left; echo $NAME; exit 4",
-                              {.environment = {{"NAME", "first"}}}));
+    const Result first = must(docker.run_shell("echo state > /tmp/left; echo $NAME; exit 4",
+                                               {.environment = {{"NAME", "first"}}}));
     const auto warm = Clock::now() - start;
     EXPECT_EQ(first.exit_code, 4) << told(first);
     EXPECT_EQ(first.stdout_data, "first\n");
@@ -59,8 +58,8 @@ TEST(DockerPool, WhatChangedOnTheHostIsSeen) {
   auto docker = sandbox(docker_config, config, {.warm_containers = 1});
   ASSERT_TRUE(wait_for_running(1));
   // The waiting container was made before there was a secret to be hidden.
-  folder.write("id_rsa", "a secret");
-  const Result result = must(docker.run_shell("cat /data/file /data/id_rsa; exit 0"));
+  folder.write(".env", "a secret");
+  const Result result = must(docker.run_shell("cat /data/file /data/.env; exit 0"));
   EXPECT_THAT(result.stdout_data, HasSubstr("plain")) << told(result);
   EXPECT_THAT(result.stdout_data, Not(HasSubstr("secret")));
 }

@@ -51,14 +51,14 @@ TEST(DockerRun, InputArgumentsAndEnvironmentArriveAsBytesAndStayPrivate) {
   // Nobody who may ask the engine sees the secret.
   std::string seen;
   std::string inspected;
-  const Result result = must(docker.run(
-      "sh", {"-c", "env; echo \"$1\"; sleep 0.3", "x", "a b;$(id)`id`\n*"},
-      {.environment = {{"SECRET", "hunter2"}}, .on_stdout = [&](std::string_view piece) {
-         seen += piece;
-         for (const auto& container : our_containers()) {
-           inspected += test_engine().engine().inspect(container.id, soon())->dump();
-         }
-       }}));
+  const Result result = must(
+      docker.run("sh", {"-c", "env; echo \"$1\"; sleep 0.3", "x", "a b;$(id)`id`\n*"},
+                 {.environment = {{"SECRET", "hunter2"}}, .on_stdout = [&](std::string_view piece) {
+                    seen += piece;
+                    for (const auto& container : our_containers()) {
+                      inspected += test_engine().engine().inspect(container.id, soon())->dump();
+                    }
+                  }}));
   EXPECT_THAT(result.stdout_data,
               AllOf(HasSubstr("FROM_POLICY=one"), HasSubstr("FROM_DOCKER=two"),
                     HasSubstr("SECRET=hunter2"), HasSubstr("a b;$(id)`id`\n*\n")));
@@ -169,11 +169,12 @@ TEST(DockerRun, CpuTimeIsLimited) {
 
 TEST(DockerRun, AContainerThatSomebodyElseEndsIsToldAsSuch) {
   auto docker = sandbox(image(), allowing({"sh"}));
-  const auto result = docker.run_shell("echo begun; sleep 60", {.on_stdout = [](std::string_view) {
-    for (const auto& each : our_containers()) {
-      EXPECT_TRUE(test_engine().engine().send_signal(each.id, "SIGKILL", soon()));
-    }
-  }});
+  const auto result = docker.run_shell(
+      "echo begun; sleep 60", {.on_stdout = [](std::string_view) {
+        for (const auto& each : our_containers()) {
+          EXPECT_TRUE(test_engine().engine().send_signal(each.id, "SIGKILL", soon()));
+        }
+      }});
   const Result ended = must(result);
   EXPECT_EQ(ended.status, Status::failed) << told(ended);
   EXPECT_THAT(ended.error->message, HasSubstr("ended from outside"));
@@ -185,8 +186,8 @@ TEST(DockerRun, SurprisesOfAnImageAreNeutralised) {
   test_engine().make_image("surprising:3", "WORKDIR /proc/self/fd/7");
   test_engine().make_image("surprising:4", "VOLUME /proc/here");
   const Config config = allowing({"sh", "true"});
-  const Result volume = must(
-      sandbox(image("surprising:1"), config).run_shell("grep ' /data ' /proc/mounts; exit 0"));
+  const Result volume =
+      must(sandbox(image("surprising:1"), config).run_shell("grep ' /data ' /proc/mounts; exit 0"));
   EXPECT_THAT(volume.stdout_data, HasSubstr("tmpfs /data tmpfs")) << told(volume);
   const auto volumes = test_engine().engine().call_json({.target = "/volumes"}, soon(), "list");
   ASSERT_TRUE(volumes);

@@ -98,8 +98,9 @@ class TestEngine {
       std::ofstream(root / "bin/not_a_program") << "nothing to execute\n";
       fs::permissions(root / "bin/not_a_program", fs::perms(0755));
       for (const char* applet :
-           {"sh", "cat", "echo", "sleep", "ls", "true", "false", "env", "id", "dd", "wget", "touch",
-            "head", "tail", "yes", "kill", "setsid", "grep", "mkdir", "mv", "stat", "wc", "nc"}) {
+           {"sh",     "cat",  "echo",  "sleep", "ls",   "true", "false", "env",
+            "id",     "dd",   "wget",  "touch", "head", "tail", "yes",   "kill",
+            "setsid", "grep", "mkdir", "mv",    "stat", "wc",   "nc"}) {
         fs::create_symlink("busybox", root / "bin" / applet);
       }
     }
@@ -125,10 +126,10 @@ class TestEngine {
     ::dup2(file, 1);
     ::dup2(file, 2);
     const std::string root = folder_.string();
-    ::execlp("dockerd", "dockerd", "-H", address().c_str(), "--data-root",
-             (root + "/data").c_str(), "--exec-root", (root + "/exec").c_str(), "--pidfile",
-             (root + "/pid").c_str(), "--cgroup-parent", group_.c_str(), "--bridge=none",
-             "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--log-level=warn",
+    ::execlp("dockerd", "dockerd", "-H", address().c_str(), "--data-root", (root + "/data").c_str(),
+             "--exec-root", (root + "/exec").c_str(), "--pidfile", (root + "/pid").c_str(),
+             "--cgroup-parent", group_.c_str(), "--bridge=none", "--iptables=false",
+             "--ip-forward=false", "--ip-masq=false", "--log-level=warn",
              static_cast<char*>(nullptr));
     ::_exit(127);
   }

@@ -82,8 +82,7 @@ std::string query_text(std::string_view text) {
 Expected<std::shared_ptr<Engine>> Engine::find(const std::string& address,
                                                const Patience& patience) {
   std::string problems;
-  const auto addresses =
-      address.empty() ? engine_addresses() : std::vector<std::string>{address};
+  const auto addresses = address.empty() ? engine_addresses() : std::vector<std::string>{address};
   for (const std::string& candidate : addresses) {
     auto path = socket_path_of(candidate);
     if (!path) {
@@ -104,8 +103,8 @@ Expected<std::shared_ptr<Engine>> Engine::find(const std::string& address,
 
 Expected<void> Engine::greet(const Patience& patience) {
   auto connection = TRY(EngineConnection::open(socket_path_, patience));
-  const EngineAnswer answer = TRY(
-      connection->exchange({.target = "/_ping"}, max_engine_json_bytes, patience));
+  const EngineAnswer answer =
+      TRY(connection->exchange({.target = "/_ping"}, max_engine_json_bytes, patience));
   if (answer.status >= first_failure_status) {
     return base::make_error(ErrorKind::unavailable, "{} answered with status {}",
                             base::printable(address_), answer.status);
@@ -169,8 +168,8 @@ Expected<json> Engine::call_json(EngineRequest request, const Patience& patience
   }
   json body = json::parse(answer.body, nullptr, false);
   if (body.is_discarded()) {
-    return base::make_error(ErrorKind::io, "the engine answered with what is no JSON, when asked to {}",
-                            purpose);
+    return base::make_error(ErrorKind::io,
+                            "the engine answered with what is no JSON, when asked to {}", purpose);
   }
   return body;
 }
@@ -245,8 +244,8 @@ Expected<RawStream> Engine::attach(const std::string& id, const Patience& patien
 }
 
 Expected<void> Engine::start(const std::string& id, const Patience& patience) {
-  const EngineAnswer answer = TRY(
-      call({.method = "POST", .target = "/containers/" + id + "/start"}, patience));
+  const EngineAnswer answer =
+      TRY(call({.method = "POST", .target = "/containers/" + id + "/start"}, patience));
   if (answer.status >= first_failure_status && answer.status != status_not_modified) {
     return engine_refusal(answer, "start the container");
   }
@@ -295,8 +294,8 @@ Expected<bool> Engine::had_memory_event(const std::string& id, std::int64_t sinc
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
   const EngineAnswer answer = TRY(connection->exchange_lines(
-      {.target = versioned(fmt::format("/events?since={}&until={}&filters={}", since_s,
-                                       now.count(), query_text(filters.dump())))},
+      {.target = versioned(fmt::format("/events?since={}&until={}&filters={}", since_s, now.count(),
+                                       query_text(filters.dump())))},
       [&found](std::string_view line) {
         found = found || line.find("\"oom\"") != std::string_view::npos;
         return !found;

@@ -94,7 +94,8 @@ class EngineConnection::Impl {
         const std::size_t end = text.find('\n');
         line += text.substr(0, end);
         if (line.size() > max_engine_line_bytes) {
-          return base::make_error(ErrorKind::too_large, "the engine sent a line of more than {} MiB",
+          return base::make_error(ErrorKind::too_large,
+                                  "the engine sent a line of more than {} MiB",
                                   max_engine_line_bytes >> 20);
         }
         if (end == std::string_view::npos) {
@@ -113,7 +114,9 @@ class EngineConnection::Impl {
       error_code outcome;
       TRY(complete(
           patience,
-          [&](auto handler) { http::async_read_some(socket_, buffer_, parser, drop_size(handler)); },
+          [&](auto handler) {
+            http::async_read_some(socket_, buffer_, parser, drop_size(handler));
+          },
           &outcome));
       const std::size_t size = piece.size() - parser.get().body().size;
       if (!TRY(take(std::string_view(piece.data(), size)))) {
@@ -240,8 +243,7 @@ class EngineConnection::Impl {
   Error problem(const error_code& error) {
     close();
     if (error == http::error::body_limit || error == http::error::header_limit) {
-      return base::make_error(ErrorKind::too_large,
-                              "the engine at {} sent more than can be taken",
+      return base::make_error(ErrorKind::too_large, "the engine at {} sent more than can be taken",
                               base::printable(path_));
     }
     if (error.category() == http::make_error_code(http::error::bad_version).category() &&

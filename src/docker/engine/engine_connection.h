@@ -35,7 +35,7 @@ struct EngineAnswer {
 
 /// A connection that has become a stream of bytes in both directions.
 struct RawStream {
-  linux_::Fd socket;       ///< non-blocking
+  linux_::Fd socket;        ///< non-blocking
   std::string first_bytes;  ///< that came with the answer
 };
 

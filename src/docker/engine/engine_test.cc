@@ -55,7 +55,8 @@ TEST(Engine, AMissingEngineIsSaidWithWhatToDo) {
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().kind, ErrorKind::unavailable);
   EXPECT_THAT(engine.error().message, HasSubstr("DOCKER_HOST"));
-  for (const char* address : {"tcp://127.0.0.1:2375", "unix://", "unix://relative", "ssh://x", "x"}) {
+  for (const char* address :
+       {"tcp://127.0.0.1:2375", "unix://", "unix://relative", "ssh://x", "x"}) {
     EXPECT_FALSE(Engine::find(address, for_ms(1000))) << address;
   }
   EXPECT_FALSE(socket_path_of("unix:///" + std::string(200, 'x')));
@@ -81,8 +82,9 @@ TEST(Engine, AStopEndsTheWait) {
   });
   const auto engine = Engine::find(fake.address(), for_ms(5000));
   ASSERT_TRUE(engine);
-  const auto answer = (*engine)->call(
-      {.target = "/info"}, {.until = Clock::now() + std::chrono::seconds(60), .stop = stop.get_token()});
+  const auto answer =
+      (*engine)->call({.target = "/info"},
+                      {.until = Clock::now() + std::chrono::seconds(60), .stop = stop.get_token()});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::cancelled);
 }
@@ -133,11 +135,11 @@ TEST(Engine, RefusalsCarryWhatTheEngineSaid) {
 }
 
 TEST(Engine, JsonOfTheWrongShapeIsAnError) {
-  for (const char* body : {"", "[]", "{}", "null", "17", "\"x\"", "{\"Id\": 5}", "{\"Id\": \"../x\"}",
-                           "{\"State\": []}", "{\"StatusCode\": \"0\"}", "{"}) {
-    FakeEngine fake([&](std::string_view request) {
-      return ping_or(request, FakeEngine::http(body));
-    });
+  for (const char* body :
+       {"", "[]", "{}", "null", "17", "\"x\"", "{\"Id\": 5}", "{\"Id\": \"../x\"}",
+        "{\"State\": []}", "{\"StatusCode\": \"0\"}", "{"}) {
+    FakeEngine fake(
+        [&](std::string_view request) { return ping_or(request, FakeEngine::http(body)); });
     const auto engine = Engine::find(fake.address(), for_ms(5000));
     ASSERT_TRUE(engine);
     EXPECT_FALSE((*engine)->image("a", for_ms(5000))) << body;

@@ -60,8 +60,7 @@ bool split(const Job& job, char* text, CommandText& command) {
   };
   command.folder = take();
   // Each argument takes a byte at least, so that the product stays small.
-  if (command.folder == nullptr || job.argument_count == 0 ||
-      job.argument_count > job.text_bytes) {
+  if (command.folder == nullptr || job.argument_count == 0 || job.argument_count > job.text_bytes) {
     return false;
   }
   command.arguments =

@@ -23,7 +23,7 @@ namespace omnisandbox::policy {
 /// A file or folder of the host that a container may see, held open since it was judged. Names can
 /// be changed meanwhile: whoever mounts it compares what is mounted with `status`.
 struct PinnedMount {
-  linux_::Fd handle;  ///< O_PATH
+  linux_::Fd handle;   ///< O_PATH
   std::string source;  ///< canonical host path that was judged
   std::string target;  ///< inside the container; absolute, no "." or ".."
   bool is_read_only = true;

@@ -158,8 +158,7 @@ Expected<void> check_image(std::string_view image) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view("._-/:@").find(c) != std::string_view::npos;
   };
-  if (image.size() > max_image_name_bytes ||
-      !std::all_of(image.begin(), image.end(), is_allowed) ||
+  if (image.size() > max_image_name_bytes || !std::all_of(image.begin(), image.end(), is_allowed) ||
       std::isalnum(static_cast<unsigned char>(image.front())) == 0) {
     return base::make_error(ErrorKind::invalid_argument,
                             "docker.image: {} is no name of an image; write name:tag or "

@@ -45,10 +45,27 @@ TEST(ContainerRules, TheDefaultsGiveNothing) {
 }
 
 TEST(ContainerRules, CapabilitiesThatReachOutAreNeverAdded) {
-  for (const char* name :
-       {"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "NET_ADMIN", "NET_RAW",
-        "SYS_RAWIO", "DAC_READ_SEARCH", "BPF", "PERFMON", "SYSLOG", "SYS_BOOT", "SYS_TIME", "MKNOD",
-        "MAC_ADMIN", "CHECKPOINT_RESTORE", "SYS_CHROOT", "sys_admin", "", "NO_SUCH"}) {
+  for (const char* name : {"ALL",
+                           "SYS_ADMIN",
+                           "CAP_SYS_ADMIN",
+                           "SYS_PTRACE",
+                           "SYS_MODULE",
+                           "NET_ADMIN",
+                           "NET_RAW",
+                           "SYS_RAWIO",
+                           "DAC_READ_SEARCH",
+                           "BPF",
+                           "PERFMON",
+                           "SYSLOG",
+                           "SYS_BOOT",
+                           "SYS_TIME",
+                           "MKNOD",
+                           "MAC_ADMIN",
+                           "CHECKPOINT_RESTORE",
+                           "SYS_CHROOT",
+                           "sys_admin",
+                           "",
+                           "NO_SUCH"}) {
     expect_denied({.image = "a", .cap_add = {name}}, "cap_add");
   }
   const auto grant = judged({.image = "a", .cap_add = {"CAP_NET_BIND_SERVICE", "KILL", "KILL"}});
@@ -72,10 +89,10 @@ TEST(ContainerRules, SecurityOptionsOnlyTighten) {
         "no-new-privileges=false", "credentialspec=file://x", "", "unknown"}) {
     expect_denied({.image = "a", .security_opt = {option}}, "security_opt");
   }
-  const auto grant = judged({.image = "a",
-                             .security_opt = {"no-new-privileges", "no-new-privileges:true",
-                                              "seccomp=builtin", "apparmor=docker-default",
-                                              "label=level:s0:c1,c2"}});
+  const auto grant =
+      judged({.image = "a",
+              .security_opt = {"no-new-privileges", "no-new-privileges:true", "seccomp=builtin",
+                               "apparmor=docker-default", "label=level:s0:c1,c2"}});
   ASSERT_TRUE(grant);
   EXPECT_THAT(grant->security_options,
               ElementsAre("apparmor=docker-default", "label=level:s0:c1,c2"));
@@ -117,7 +134,8 @@ TEST(ContainerRules, NetworksNeedTheCapabilityAndTheHostsOwnEveryHost) {
 }
 
 TEST(ContainerRules, LimitsAreTheSmallerOfPolicyAndContainer) {
-  const auto memory_of = [](std::optional<std::uint64_t> docker, std::optional<unsigned> policy_mb) {
+  const auto memory_of = [](std::optional<std::uint64_t> docker,
+                            std::optional<unsigned> policy_mb) {
     Config config;
     if (policy_mb) config.memory_limit_mb = *policy_mb;
     return judged({.image = "a", .memory_limit = docker}, config)->memory_bytes >> 20;

@@ -39,8 +39,8 @@ bool is_never_mounted(std::string_view path) {
     return true;
   }
   return std::any_of(never_mounted.begin(), never_mounted.end(), [path](std::string_view folder) {
-    const bool only_itself = std::find(only_themselves.begin(), only_themselves.end(), folder) !=
-                             only_themselves.end();
+    const bool only_itself =
+        std::find(only_themselves.begin(), only_themselves.end(), folder) != only_themselves.end();
     return only_itself ? path == folder : is_at_or_beneath(path, folder);
   });
 }
@@ -138,9 +138,9 @@ class MaskSearch {
 
 Expected<std::string> judge_target(const DockerMount& mount) {
   const PathText text = TRY(parse_path(mount.container_path));
-  const bool is_reserved = std::any_of(
-      reserved_targets.begin(), reserved_targets.end(),
-      [&text](std::string_view folder) { return is_at_or_beneath(text.path, folder); });
+  const bool is_reserved =
+      std::any_of(reserved_targets.begin(), reserved_targets.end(),
+                  [&text](std::string_view folder) { return is_at_or_beneath(text.path, folder); });
   if (text.has_parent_steps || text.path == "/" || is_reserved ||
       text.path.find(',') != std::string::npos) {
     return base::make_error(ErrorKind::invalid_argument,
@@ -160,8 +160,8 @@ Expected<PinnedMount> judge_mount(const CompiledPolicy& policy, const DockerMoun
         refusal(mount, "it would give the container the machine; it is never mounted"));
   }
   // A container reads what it writes.
-  auto opened = policy::PathGate(policy).open({.path = mount.host_path, .use = PathUse::read},
-                                              O_PATH);
+  auto opened =
+      policy::PathGate(policy).open({.path = mount.host_path, .use = PathUse::read}, O_PATH);
   if (opened && !mount.read_only) {
     const auto writable = policy.judge_path(opened->canonical, PathUse::write, mount.host_path);
     if (!writable) {
@@ -172,14 +172,15 @@ Expected<PinnedMount> judge_mount(const CompiledPolicy& policy, const DockerMoun
     return std::move(opened).error();
   }
   if (is_never_mounted(opened->canonical)) {
-    return Error::from_denial(refusal(
-        mount, fmt::format("it leads to {}, which would give the container the machine",
-                           base::printable(opened->canonical))));
+    return Error::from_denial(
+        refusal(mount, fmt::format("it leads to {}, which would give the container the machine",
+                                   base::printable(opened->canonical))));
   }
   if (!S_ISREG(opened->status.st_mode) && !S_ISDIR(opened->status.st_mode)) {
     return Error::from_denial(
-        refusal(mount, "it is a socket, a device or a pipe, and only files and folders are "
-                       "mounted"));
+        refusal(mount,
+                "it is a socket, a device or a pipe, and only files and folders are "
+                "mounted"));
   }
   if (S_ISREG(opened->status.st_mode) && !mount.read_only && opened->status.st_nlink > 1 &&
       !policy.allows_hard_links()) {

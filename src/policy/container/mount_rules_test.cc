@@ -129,8 +129,8 @@ TEST_F(MountRules, PlacesInsideAreChecked) {
   }
   auto policy = Policy::compile(config(false));
   const std::string path = (root_ / "allowed").string();
-  EXPECT_FALSE(judge_container(
-      policy->compiled(), {.image = "a", .mounts = {{path, "/data/x"}, {path, "/data"}}}));
+  EXPECT_FALSE(judge_container(policy->compiled(),
+                               {.image = "a", .mounts = {{path, "/data/x"}, {path, "/data"}}}));
   EXPECT_FALSE(judge_container(policy->compiled(),
                                {.image = "a", .mounts = {{path, "/data"}, {path, "/data"}}}));
 }
