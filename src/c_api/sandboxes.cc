@@ -110,7 +110,7 @@ omnisandbox_error_t* omnisandbox_exports_load(const omnisandbox_policy_t* policy
     const auto code = TRY(module_bytes(module));
     auto loaded = TRY(ModuleExports::load(policy->policy, std::string(name_text), code,
                                           c_api::runtime_options(settings)));
-    auto signatures = loaded.list();
+    auto signatures = TRY(loaded.list());
     give(exports, std::move(loaded), std::move(signatures));
     return {};
   });

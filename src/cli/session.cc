@@ -16,8 +16,6 @@
 
 namespace omnisandbox::cli {
 
-using runner::load_policy;
-
 Session::Session(const Options& options, Activity activity, std::string operation,
                  std::string sandbox_kind)
     : options_(options),
@@ -75,7 +73,7 @@ Expected<Session::Granted> Session::granted_policy() const {
   if (!options_.policy_file) {
     return Granted{.policy = TRY(Policy::compile({})), .docker = {}};
   }
-  LoadedPolicy loaded = TRY(load_policy(*options_.policy_file));
+  runner::LoadedPolicy loaded = TRY(runner::load_policy(*options_.policy_file));
   return Granted{.policy = std::move(loaded.policy),
                  .docker = std::move(loaded.file.docker).value_or(DockerConfig{})};
 }

@@ -1,5 +1,6 @@
 // Commands behind the proxy: what the policy allows works with ordinary programs, and there is no
 // other way out.
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -311,7 +312,7 @@ TEST_F(ConfinedNetwork, ConnectionsAreBoundedAndEndWithTheRun) {
 TEST_F(ConfinedNetwork, RunsAtOnceHaveEachTheirOwnHosts) {
   Server other{Server::answering(echo)};
   std::vector<std::jthread> threads;
-  for (const Server* mine : {&server_, static_cast<const Server*>(&other)}) {
+  for (const Server* mine : std::initializer_list<const Server*>{&server_, &other}) {
     threads.emplace_back([this, mine, &other] {
       const Server& foreign = mine == &server_ ? other : server_;
       auto sandbox =
