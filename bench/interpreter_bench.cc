@@ -18,13 +18,16 @@ constexpr const char* python_code = "print(sum(range(100)))";
 constexpr const char* javascript_code =
     "let s = 0; for (let i = 0; i < 100; i++) s += i; console.log(s)";
 
-Expected<Interpreter> make(Language language) {
+Expected<Interpreter> make(Language language, Isolation isolation = Isolation::in_process) {
   return Interpreter::create(*Policy::compile({}), language,
-                             {.folder = OMNISANDBOX_INTERPRETERS_DIR});
+                             {.isolation = isolation,
+                              .folder = OMNISANDBOX_INTERPRETERS_DIR,
+                              .worker_program = OMNISANDBOX_BENCH_WORKER});
 }
 
-void evaluate_fresh(benchmark::State& state, Language language, const char* code) {
-  auto interpreter = make(language);
+void evaluate_fresh(benchmark::State& state, Language language, const char* code,
+                    Isolation isolation = Isolation::in_process) {
+  auto interpreter = make(language, isolation);
   for (auto _ : state) {
     const auto done = interpreter ? interpreter->evaluate(code) : Expected<Evaluation>(Error{});
     if (!done || done->result.stdout_data != "4950\n") {
@@ -66,10 +69,18 @@ void process(benchmark::State& state, const char* program, const char* option, c
 BENCHMARK_CAPTURE(evaluate_fresh, python, Language::python, python_code)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+BENCHMARK_CAPTURE(evaluate_fresh, python_in_worker, Language::python, python_code,
+                  Isolation::worker)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK_CAPTURE(process, python3, "/usr/bin/python3", "-c", python_code)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 BENCHMARK_CAPTURE(evaluate_fresh, javascript, Language::javascript, javascript_code)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(evaluate_fresh, javascript_in_worker, Language::javascript, javascript_code,
+                  Isolation::worker)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 BENCHMARK_CAPTURE(process, node, "/usr/bin/node", "-e", javascript_code)
