@@ -176,7 +176,7 @@ TEST_F(HostileWorker, GetsNothingMoreByAComponentsRequests) {
   const std::string own = folder_ / "allowed/own.txt";
   std::ofstream(own) << "own";
   const Result allowed = run(made, {.args = {own}});
-  EXPECT_EQ(allowed.stdout_data, "ok ok ok invalid_argument ok ok denied denied ");
+  EXPECT_EQ(allowed.stdout_data, "ok ok ok not_found ok ok denied denied ");
   EXPECT_TRUE(fs::is_directory(own));
 }
 
