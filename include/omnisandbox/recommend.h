@@ -45,8 +45,9 @@ struct Recommendation {
   bool is_available = true;
 };
 /// The guide's table as code, narrowed to what is offered: simple file operations → application
-/// permissions; untrusted code → WebAssembly; complex tools with dependencies → a container; maximum
-/// isolation → a container without network. Never recommends less isolation than the table says.
+/// permissions; untrusted code → WebAssembly; complex tools with dependencies → a container;
+/// maximum isolation → a container without network. Never recommends less isolation than the table
+/// says.
 Recommendation recommend(const Workload& workload, const MachineOffers& offers);
 
 }  // namespace omnisandbox

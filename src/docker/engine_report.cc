@@ -66,14 +66,14 @@ void add_limits(const json& info, std::vector<std::string>& warnings) {
     const char* key;
     const char* name;
   };
-  for (const Limit& limit :
-       {Limit{"MemoryLimit", "memory"}, Limit{"PidsLimit", "processes"},
-        Limit{"CpuCfsQuota", "processor time"}}) {
+  for (const Limit& limit : {Limit{"MemoryLimit", "memory"}, Limit{"PidsLimit", "processes"},
+                             Limit{"CpuCfsQuota", "processor time"}}) {
     if (is_said_to_be_missing(member(info, limit.key))) {
-      warnings.push_back(fmt::format(
-          "the engine cannot limit {}, so that no container runs; it needs control groups with that "
-          "controller (rootless: systemd with Delegate=yes)",
-          limit.name));
+      warnings.push_back(
+          fmt::format("the engine cannot limit {}, so that no container runs; it needs control "
+                      "groups with that "
+                      "controller (rootless: systemd with Delegate=yes)",
+                      limit.name));
     }
   }
   if (is_said_to_be_missing(member(info, "SwapLimit"))) {
@@ -125,13 +125,12 @@ std::vector<std::string> known_escapes_of_runc(std::string_view text) {
 }
 
 Expected<EngineReport> report_on(Engine& engine, const Patience& patience) {
-  const json version = TRY(
-      engine.call_json({.target = "/version"}, patience, "tell its version"));
+  const json version = TRY(engine.call_json({.target = "/version"}, patience, "tell its version"));
   const json info = TRY(engine.call_json({.target = "/info"}, patience, "describe itself"));
   EngineReport report;
-  report.summary = fmt::format("{}: {}, API {}.{}", base::printable(engine.address()),
-                               text_of(member(version, "Version")), engine.api().major,
-                               engine.api().minor);
+  report.summary =
+      fmt::format("{}: {}, API {}.{}", base::printable(engine.address()),
+                  text_of(member(version, "Version")), engine.api().major, engine.api().minor);
   for (const json& component : member(version, "Components")) {
     const json& name = member(component, "Name");
     const json& number = member(component, "Version");

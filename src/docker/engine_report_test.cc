@@ -13,7 +13,8 @@ using testing::Contains;
 using testing::HasSubstr;
 
 TEST(EngineReport, KnowsTheEscapesOfRunc) {
-  for (const char* repaired : {"1.2.8", "1.2.9", "1.3.3", "1.3.4+ds1", "1.4.0", "2.0.0", "unknown"}) {
+  for (const char* repaired :
+       {"1.2.8", "1.2.9", "1.3.3", "1.3.4+ds1", "1.4.0", "2.0.0", "unknown"}) {
     EXPECT_TRUE(known_escapes_of_runc(repaired).empty()) << repaired;
   }
   for (const char* open : {"1.1.12", "1.2.7", "1.3.0", "1.3.2-1", "1.2.0-rc.1"}) {
@@ -47,9 +48,9 @@ TEST(EngineReport, SaysWhatIsMissing) {
   EXPECT_THAT(weak.warnings, Contains(HasSubstr("swapaccount")));
   EXPECT_THAT(weak.warnings, Contains(HasSubstr("no seccomp")));
   EXPECT_THAT(weak.warnings, testing::Not(Contains(HasSubstr("limit processes"))));
-  const EngineReport strong = report_of(
-      R"({"Version": "29.0.0", "Components": [{"Name": "runc", "Version": "1.3.4"}]})",
-      R"({"SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"],
+  const EngineReport strong =
+      report_of(R"({"Version": "29.0.0", "Components": [{"Name": "runc", "Version": "1.3.4"}]})",
+                R"({"SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"],
           "Runtimes": {"runc": {}, "runsc": {}}})");
   EXPECT_TRUE(strong.warnings.empty());
   EXPECT_THAT(strong.summary, HasSubstr("rootless"));

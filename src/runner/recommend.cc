@@ -63,8 +63,9 @@ Recommendation recommend(const Workload& workload, const MachineOffers& offers) 
   }
   if (offers.docker) {
     return {.sandbox = SandboxChoice::docker,
-            .reason = "a native command, and the kernel cannot confine one here: a container of an "
-                      "image that has it"};
+            .reason =
+                "a native command, and the kernel cannot confine one here: a container of an "
+                "image that has it"};
   }
   return {.sandbox = SandboxChoice::process,
           .reason = "a native command; this machine can neither confine one nor run containers",
