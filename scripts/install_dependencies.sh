@@ -9,6 +9,8 @@ packages=(
   g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-venv
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
   libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev
+  # What commands are tested with
+  curl
   # Guests
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks

