@@ -66,6 +66,13 @@ class EngineConnection::Impl {
     parser.header_limit(max_engine_head_bytes);
     parser.body_limit(max_body_bytes);
     TRY(complete(patience, [&](auto handler) {
+      http::async_read_header(socket_, buffer_, parser, drop_size(handler));
+    }));
+    // Said at once, before any of it is waited for.
+    if (parser.content_length().value_or(0) > max_body_bytes) {
+      return problem(http::error::body_limit);
+    }
+    TRY(complete(patience, [&](auto handler) {
       http::async_read(socket_, buffer_, parser, drop_size(handler));
     }));
     is_usable_ = parser.get().keep_alive();
