@@ -22,6 +22,7 @@ if(OMNISANDBOX_BUILD_INTERPRETERS)
           FILES_MATCHING PATTERN "*.code" PATTERN "*.shape")
 endif()
 install(TARGETS omnisandbox_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES docs/omnisandbox.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/omnisandbox)
 install(EXPORT omnisandbox NAMESPACE omnisandbox:: DESTINATION ${package_folder})

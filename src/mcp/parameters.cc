@@ -40,6 +40,11 @@ Json schema_of(const Parameter& parameter) {
   if (!parameter.choices.empty()) {
     schema["enum"] = parameter.choices;
   }
+  if (parameter.presence == Presence::optional) {
+    // A word of OpenAPI, which JSON Schema passes over; frameworks that demand every argument
+    // otherwise (smolagents) know it. Null is taken for "not given".
+    schema["nullable"] = true;
+  }
   return schema;
 }
 

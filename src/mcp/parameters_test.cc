@@ -31,6 +31,8 @@ TEST(Parameters, SchemaSaysWhatIsAccepted) {
   EXPECT_EQ(schema["additionalProperties"], false);
   EXPECT_EQ(schema["properties"]["mode"]["enum"], Json::array({"fast", "slow"}));
   EXPECT_EQ(schema["properties"]["args"]["items"]["type"], "string");
+  EXPECT_EQ(schema["properties"]["mode"]["nullable"], true);
+  EXPECT_FALSE(schema["properties"]["path"].contains("nullable"));
   EXPECT_EQ(schema["properties"].size(), table().size());
 }
 
