@@ -15,7 +15,7 @@ help:
 	@echo "make bench    benchmarks against peers, as ratios of one run"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make format   format the sources"
-	@echo "make clean    remove build/ except the built WebAssembly engine, the tools that make interpreters and the test clients"
+	@echo "make clean    remove build/ except the built WebAssembly engine and the tools of interpreters, tests and bindings"
 	@echo "PRESET=dev|release|asan-ubsan|tsan chooses the build of 'make test' and 'make build'"
 
 demo:
@@ -51,4 +51,4 @@ fuzz:
 	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
 
 clean:
-	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools ! -name mcp-clients -exec rm -rf {} +
+	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools ! -name mcp-clients ! -name python-tools -exec rm -rf {} +

@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   # Building
-  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-venv
+  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-dev python3-venv
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
   libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev
   # What commands are tested with
@@ -53,4 +53,5 @@ if [ "${1:-}" != --without-interpreters ]; then
   require npm /usr/bin/npm "npm installs what builds the JavaScript interpreter"
   "$(dirname "$0")/install_interpreter_tools.sh" "$(dirname "$0")/../build/interpreter-tools"
   "$(dirname "$0")/install_mcp_clients.sh" "$(dirname "$0")/../build/mcp-clients"
+  "$(dirname "$0")/install_python_tools.sh" "$(dirname "$0")/../build/python-tools"
 fi

@@ -1,7 +1,7 @@
 """Runs every snippet of docs/guide.md. `/home/you/project` in it stands for a scratch folder with the files that the guide speaks of.
 
 A block of YAML must be a valid policy; when its first line is a comment with a name, it is written there, as are WebAssembly texts. In a console
-block each line after "$ " is run by bash, and what it prints must be what follows; "…" stands for any text. C++ is compiled by the build.
+block each line after "$ " is run by bash, and what it prints must be what follows; "…" stands for any text. C++ is compiled by the build, Python run by the package's own tests.
 """
 
 import json
@@ -78,6 +78,9 @@ class Guide(Case):
 
     def check_cpp(self, text):
         self.assertIn("int main()", text)
+
+    def check_python(self, text):
+        self.assertIn("import", text)  # run by bindings/python/tests/test_documentation.py
 
     def check_console(self, text):
         for command, expected in commands_of(text):

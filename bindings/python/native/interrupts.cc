@@ -1,0 +1,118 @@
+#include "interrupts.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace omnisandbox::python {
+namespace {
+
+/// What the handler tells, and the thread that acts on it: stopping a run takes locks, which a
+/// handler must not.
+struct Watch {
+  pid_t process = ::getpid();
+  int wakeup = ::eventfd(0, EFD_CLOEXEC);
+  std::mutex mutex;
+  std::vector<std::stop_source*> runs;  // under `mutex`
+};
+
+// Read by the handler. Never freed: a signal may come at any time.
+std::atomic<Watch*> current{nullptr};
+std::atomic<void (*)(int)> python_handler{nullptr};
+
+void on_interrupt(int signal) {
+  const int saved_errno = errno;
+  const Watch* watch = current.load();
+  // After a fork the wakeup is the parent's as well.
+  if (watch != nullptr && watch->process == ::getpid()) {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(watch->wakeup, &one, sizeof one));
+  }
+  errno = saved_errno;
+  if (auto* handler = python_handler.load()) {
+    handler(signal);
+  }
+}
+
+void stop_runs_when_told(Watch& watch) {
+  std::uint64_t count = 0;
+  while (::read(watch.wakeup, &count, sizeof count) == sizeof count || errno == EINTR) {
+    const std::lock_guard lock(watch.mutex);
+    for (std::stop_source* run : watch.runs) {
+      run->request_stop();
+    }
+  }
+}
+
+/// This process's watch, started when it is first needed.
+Watch& watch_of_this_process() {
+  Watch* watch = current.load();
+  if (watch == nullptr || watch->process != ::getpid()) {
+    watch = std::make_unique<Watch>().release();
+    current.store(watch);
+    // Signals are for the threads that Python knows.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread([watch] { stop_runs_when_told(*watch); }).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  return *watch;
+}
+
+bool is_main_thread() noexcept { return ::getpid() == ::syscall(SYS_gettid); }
+
+bool handled_by_python(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler != SIG_DFL &&
+         action.sa_handler != SIG_IGN;
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard(std::stop_source& source) {
+  struct sigaction now {};
+  if (!is_main_thread() || ::sigaction(SIGINT, nullptr, &now) != 0 || !handled_by_python(now)) {
+    return;
+  }
+  Watch& watch = watch_of_this_process();
+  {
+    const std::lock_guard lock(watch.mutex);
+    watch.runs.push_back(&source);
+  }
+  source_ = &source;
+  if (now.sa_handler != &on_interrupt) {  // else this is a run within the callback of another
+    python_handler.store(now.sa_handler);
+    now.sa_handler = &on_interrupt;
+    installed_handler_ = ::sigaction(SIGINT, &now, nullptr) == 0;
+  }
+}
+
+InterruptGuard::~InterruptGuard() {
+  if (source_ == nullptr) {
+    return;
+  }
+  if (installed_handler_) {
+    struct sigaction now {};
+    // A callback may have set another handler meanwhile, which stays.
+    if (::sigaction(SIGINT, nullptr, &now) == 0 && now.sa_handler == &on_interrupt) {
+      now.sa_handler = python_handler.load();
+      ::sigaction(SIGINT, &now, nullptr);
+    }
+  }
+  Watch& watch = watch_of_this_process();
+  const std::lock_guard lock(watch.mutex);
+  std::erase(watch.runs, source_);
+}
+
+}  // namespace omnisandbox::python

@@ -1,0 +1,115 @@
+"""Signals, forks and asyncio."""
+
+import asyncio
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from omnisandbox import AsyncSandbox, Config, Sandbox, errors
+
+INTERRUPTED = """
+import os, signal, threading, time
+from omnisandbox import Config, Sandbox
+box = Sandbox(Config(timeout=60, capabilities=["exec_run"], allowed_commands=["sleep"]))
+box.run_python("1")
+threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+started = time.monotonic()
+try:
+    {run}
+except KeyboardInterrupt:
+    print("interrupted after a while" if time.monotonic() - started < 30 else "late")
+# And all is as it was.
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+print(box.run_python("6 * 7").value)
+"""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        'box.run_python("while True: pass")',
+        'box.run_python("import time; time.sleep(50)")',
+        'box.run_wasm(b\'(module (func (export "_start") (loop $again (br $again))))\')',
+        'box.run_command("sleep", "50")',
+    ],
+)
+def test_ctrl_c_ends_a_run(run: str):
+    if "run_command" in run and not _has_commands():
+        pytest.skip("no process sandbox here")
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED.format(run=run)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "interrupted after a while\n42\n", done.stderr
+
+
+def _has_commands() -> bool:
+    import omnisandbox
+
+    return omnisandbox.probe_process_sandbox()[0]
+
+
+def test_a_handler_that_is_set_to_ignore_is_left_alone(box: Sandbox):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+        assert box.run_python("import time; time.sleep(0.3); 1").ok
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _in_child(parents: Sandbox, folder: str, answers) -> None:
+    try:
+        parents.run_python("1")
+        answers.put("the parent's sandbox worked")
+    except errors.UnavailableError as error:
+        answers.put("fork" in str(error))
+    own = Sandbox(Config(capabilities=["fs_read"], allowed_paths=[folder], timeout=20))
+    answers.put(own.run_python("6 * 7").value)
+    answers.put(own.run_wasm(b'(module (func (export "_start")))').status)
+    answers.put(own.fs_read(os.path.join(folder, "note.txt")))
+
+
+def test_a_forked_child_is_told_and_makes_its_own(box: Sandbox, data: pathlib.Path):
+    assert box.run_python("1").ok and box.run_wasm(b'(module (func (export "_start")))').ok
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(target=_in_child, args=(box, str(data / "open"), answers))
+    child.start()
+    assert [answers.get(timeout=60) for _ in range(4)] == [True, "42", "ok", b"a note"]
+    child.join(60)
+    assert child.exitcode == 0
+    assert box.run_python("1").ok
+
+
+def test_asyncio_runs_side_by_side(data: pathlib.Path):
+    async def main() -> None:
+        async with AsyncSandbox(Config(capabilities=["fs_read"], allowed_paths=[data / "open"], timeout=20)) as box:
+            results = await asyncio.gather(*(box.run_python(f"{n} * {n}") for n in range(8)))
+            assert [result.value for result in results] == [str(n * n) for n in range(8)]
+            assert await box.fs_read(data / "open" / "note.txt") == b"a note"
+            async with await box.open_session() as session:
+                await session.run("x = 1")
+                assert (await session.run("x + 1")).value == "2"
+            with pytest.raises(PermissionError):
+                await box.fs_read(data / "closed" / "secret.txt")
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_task_ends_its_run():
+    async def main() -> None:
+        async with AsyncSandbox(Config(timeout=60)) as box:
+            await box.run_python("1")
+            started = time.monotonic()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(box.run_python("while True: pass"), 0.3)
+            assert time.monotonic() - started < 30
+            assert (await box.run_python("6 * 7")).value == "42"
+
+    asyncio.run(main())
