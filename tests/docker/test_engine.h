@@ -45,7 +45,7 @@ class TestEngine {
     }
     folder_ = folder;
     fs::permissions(folder_, fs::perms(0755));
-    group_ = "/omnisandbox-test-" + std::to_string(::getpid());
+    group_ = "/test-engine-" + std::to_string(::getpid());
     pid_ = ::fork();
     if (pid_ == 0) {
       be_engine();
