@@ -26,29 +26,32 @@ SnippetOutcome outcome_of(Expected<TaskResult> done) {
 
 class SessionOfWorker : public SessionEvaluator {
  public:
-  explicit SessionOfWorker(worker::Workers& workers) : workers_(workers) {}
+  explicit SessionOfWorker(worker::Workers& workers) : process_id_(getpid()), workers_(workers) {}
   ~SessionOfWorker() override {
-    if (lease_) {
+    if (getpid() != process_id_) {
+      static_cast<void>(lease_.release());  // a forked child: the worker is its parent's
+    } else if (lease_ != nullptr) {
       lease_->worker().retire();
     }
   }
 
   SnippetOutcome evaluate(std::string_view code, GuestRun& guest,
                           std::chrono::milliseconds timeout) override {
-    if (!lease_) {
+    if (lease_ == nullptr) {
       auto lease = workers_.borrow_for_session(guest.context.deadline(), guest.context.stop());
       if (!lease) {
         return {.execution = {.ending = ending_of(std::move(lease).error())}, .can_go_on = true};
       }
-      lease_.emplace(std::move(*lease));
+      lease_ = std::make_unique<worker::WorkerPool::Lease>(std::move(*lease));
     }
     return outcome_of(workers_.execute_by(
         lease_->worker(), {.kind = RunKind::session_snippet, .text = code}, guest, timeout));
   }
 
  private:
+  const int process_id_;
   worker::Workers& workers_;
-  std::optional<worker::WorkerPool::Lease> lease_;
+  std::unique_ptr<worker::WorkerPool::Lease> lease_;
 };
 
 class EvaluatorOfWorkers : public Evaluator {

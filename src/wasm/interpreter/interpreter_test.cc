@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -258,6 +259,30 @@ TEST(InterpreterSession, GoesOnAfterAnExceptionAndEndsWithADeadline) {
   const auto refused = session->evaluate("x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+}
+
+TEST(InterpreterSession, AForkedChildHarmsNobody) {
+  if (!wasm::tests_workers()) {
+    GTEST_SKIP() << "in-process, a forked child must leave what it inherited as it is";
+  }
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(run(*session, "x = 1; x").value, "1");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool refused = false;
+    {
+      Interpreter own = std::move(python);
+      const Interpreter::Session inherited = std::move(*session);
+      refused = !own.evaluate("1");
+    }
+    ::_exit(refused ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(run(*session, "x").value, "1");
 }
 
 TEST(InterpreterSession, KeepsItsOpenFiles) {
