@@ -146,7 +146,7 @@ class Tinyproxy {
     if (::access(program, X_OK) != 0) return;
     port_ = Server([](Peer&) {}).port();
     std::ofstream(file_) << "Port " << port_ << "\nListen 127.0.0.1\nMaxClients 100\nTimeout 60\n"
-                         << "LogLevel Critical\nLogFile \"/dev/null\"\nAllow 127.0.0.1\n";
+                         << "LogLevel Critical\nAllow 127.0.0.1\n";
     std::vector<const char*> args = {program, "-d", "-c", file_.c_str(), nullptr};
     if (::posix_spawn(&pid_, program, nullptr, nullptr, const_cast<char* const*>(args.data()),
                       environ) != 0) {
