@@ -290,7 +290,7 @@ void bind_sandboxes(nb::module_& module) {
   nb::class_<ExportsHandle>(module, "ModuleExports")
       .def("__init__", &load_exports, nb::arg("policy"), nb::arg("name"), nb::arg("module"),
            nb::arg("audit").none(), nb::arg("launcher"))
-      .def("signatures", [](const ExportsHandle& exports) { return exports.get().list(); })
+      .def("signatures", [](const ExportsHandle& exports) { return unwrap(exports.get().list()); })
       .def("call", &call_export, nb::arg("function"), nb::arg("arguments_json"), nb::arg("stdin"),
            nb::arg("environment"), nb::arg("timeout").none(), nb::arg("cancellation").none());
   nb::class_<Session>(module, "Session")

@@ -229,12 +229,13 @@ static void linger(char** args) {
     _exit(0);
   }
   wait(NULL);
+  /* Before it is said: whoever reads that may signal at once. */
+  for (int signal = 1; signal < 64; ++signal)
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
   printf("lingering\n");
   fflush(stdout);
   if (strcmp(args[0], "exit") == 0) exit(0);
   if (strcmp(args[0], "stop") == 0) raise(SIGSTOP);
-  for (int signal = 1; signal < 64; ++signal)
-    sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
   for (;;) pause();
 }
 
