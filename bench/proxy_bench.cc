@@ -230,8 +230,8 @@ Server& tls() {
 
 // A hello that ends with an empty line, which the server above takes for the end of a request.
 std::string hello() {
-  return egress::test::record(egress::test::hello_message(
-      egress::test::extension(21, std::string("\r\n\r\n", 4))));
+  return egress::test::record(
+      egress::test::hello_message(egress::test::extension(21, std::string("\r\n\r\n", 4))));
 }
 
 void tunnel(benchmark::State& state, std::uint16_t port, bool is_proxied) {
@@ -240,8 +240,8 @@ void tunnel(benchmark::State& state, std::uint16_t port, bool is_proxied) {
     const linux_::Fd socket = connect_to(port);
     const std::string authority = tls().host_and_port();
     const bool is_open =
-        !is_proxied || (send_text(socket, "CONNECT " + authority + " HTTP/1.1\r\nHost: " +
-                                              authority + "\r\n\r\n") &&
+        !is_proxied || (send_text(socket, "CONNECT " + authority +
+                                              " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n") &&
                         receive_head(socket) == 0U);
     if (!is_open || !send_text(socket, hello()) || !receive(socket, server_hello.size()) ||
         !send_text(socket, egress::test::encrypted("finished")) ||

@@ -43,8 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (request.answer != SocksReply::succeeded) return 0;
   require(read_socks_request(bytes.substr(0, request.consumed_bytes - 1)).stage ==
           SocksStage::incomplete);
-  const auto judged = judge_tunnel(policy().compiled(),
-                                   request.host + ":" + std::to_string(request.port));
+  const auto judged =
+      judge_tunnel(policy().compiled(), request.host + ":" + std::to_string(request.port));
   if (!judged) return 0;
   require(judged->target.port == request.port);
   require((judged->target.host == "api.example.com" && request.port == 443) ||

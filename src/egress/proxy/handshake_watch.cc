@@ -121,8 +121,9 @@ HandshakeWatch::Progress HandshakeWatch::server_sent(std::string_view bytes) {
     if (hello.stage == Stage::incomplete) return progress;
     if (phase_ != Phase::server_turn)
       return refused("its server goes on before the client has said hello again");
-    if (std::string_view(hello.body).substr(std::min(version_bytes, hello.body.size()),
-                                            retry_random.size()) != retry_random) {
+    if (std::string_view(hello.body)
+            .substr(std::min(version_bytes, hello.body.size()), retry_random.size()) !=
+        retry_random) {
       phase_ = Phase::answered;
       continue;
     }

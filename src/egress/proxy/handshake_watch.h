@@ -40,8 +40,7 @@ class HandshakeWatch {
     answered,      ///< the server has chosen; the client may finish in plain messages (TLS 1.2)
     over,
   };
-  bool passes_in_the_clear(std::uint8_t type, std::string_view content,
-                           std::string_view& refusal);
+  bool passes_in_the_clear(std::uint8_t type, std::string_view content, std::string_view& refusal);
   bool has_client_hello(std::string_view content);
 
   Phase phase_ = Phase::first_hello;

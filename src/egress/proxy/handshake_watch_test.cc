@@ -124,9 +124,9 @@ TEST_F(Handshake, OtherProtocolsAreRefused) {
   for (const std::string& bytes : {"GET / HTTP/1.1\r\n"s, change_cipher_spec(), encrypted("x")})
     expect_client_refused(bytes);
   watch_.client_sent(hello_for("a.example"));
-  for (const std::string& bytes : {"GET / HTTP/1.1\r\n"s, record("\x02", 20), record("\x01\x01", 20),
-                                   "\x18\x03\x03\x00\x01x"s, "\x17\x04"s, "\x15\x03\x03\x00\x00"s,
-                                   "\x17\x03\x03\xff\xff"s}) {
+  for (const std::string& bytes :
+       {"GET / HTTP/1.1\r\n"s, record("\x02", 20), record("\x01\x01", 20), "\x18\x03\x03\x00\x01x"s,
+        "\x17\x04"s, "\x15\x03\x03\x00\x00"s, "\x17\x03\x03\xff\xff"s}) {
     expect_client_refused(bytes);
   }
   for (const std::string& bytes : {"HTTP/1.1 200 OK\r\n"s, "SSH-2.0-x\r\n"s, encrypted("x"),

@@ -57,9 +57,8 @@ SpliceFlow::Step SpliceFlow::fill() {
   if (rest_bytes_ == 0) return finish(BodyEnd::whole);
   const auto size = static_cast<std::size_t>(
       std::min<std::uint64_t>(splice_pipe_bytes, rest_bytes_.value_or(splice_pipe_bytes)));
-  const ssize_t moved =
-      ::splice(ends_.from.native_handle(), nullptr, pipe_.write_end.get(), nullptr, size,
-               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  const ssize_t moved = ::splice(ends_.from.native_handle(), nullptr, pipe_.write_end.get(),
+                                 nullptr, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (moved < 0 && errno == EINTR) return Step::moved;
   if (moved < 0 && errno == EAGAIN) {
     wait(ends_.from, Socket::wait_read, BodyEnd::source_failed);

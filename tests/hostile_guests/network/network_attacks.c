@@ -63,7 +63,8 @@ static void around_proxy(char** args) {
   struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(8080)};
   verdict("a server of its own",
           bind(handle, (struct sockaddr*)&any, sizeof any) == 0 ? listen(handle, 1) : -1);
-  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  struct sockaddr_in6 six = {
+      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
   handle = socket(AF_INET6, SOCK_STREAM, 0);
   verdict("IPv6", connect(handle, (struct sockaddr*)&six, sizeof six));
   /* TCP Fast Open would connect without connect(2). */
@@ -99,16 +100,33 @@ static void say(char** args) {
 static void other_name(char** args) {
   int handle = connected("127.0.0.1", proxy_port);
   char text[2048];
-  int size = snprintf(text, sizeof text, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", args[0], args[0]);
+  int size =
+      snprintf(text, sizeof text, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", args[0], args[0]);
   send(handle, text, (size_t)size, MSG_NOSIGNAL);
   ssize_t count = recv(handle, text, sizeof text - 1, 0);
   text[count < 0 ? 0 : count] = '\0';
   printf("%.12s\n", text);
   size_t name = strlen(args[1]);
   uint8_t hello[512] = {22, 3, 1, 0, (uint8_t)(4 + 52 + name), 1, 0, 0, (uint8_t)(52 + name), 3, 3};
-  size_t at = 11 + 32;                         /* the random value */
-  uint8_t rest[] = {0, 0, 2, 0x13, 1, 1, 0, 0, (uint8_t)(9 + name), 0, 0, 0, (uint8_t)(5 + name),
-                    0, (uint8_t)(3 + name), 0, 0, (uint8_t)name};
+  size_t at = 11 + 32; /* the random value */
+  uint8_t rest[] = {0,
+                    0,
+                    2,
+                    0x13,
+                    1,
+                    1,
+                    0,
+                    0,
+                    (uint8_t)(9 + name),
+                    0,
+                    0,
+                    0,
+                    (uint8_t)(5 + name),
+                    0,
+                    (uint8_t)(3 + name),
+                    0,
+                    0,
+                    (uint8_t)name};
   memcpy(hello + at, rest, sizeof rest);
   at += sizeof rest;
   memcpy(hello + at, args[1], name);
