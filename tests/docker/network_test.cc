@@ -73,15 +73,15 @@ TEST(DockerNetwork, ABridgeReachesAllowedHostsThroughTheProxyAndNothingElse) {
 wget -q -O - "$1"; echo " status $?"
 wget -q -O - "$2"; echo " status $?"
 unset http_proxy HTTP_PROXY
-wget -q -T 3 -O - "$1"; echo " without proxy $?"
-wget -q -T 3 -O - http://10.0.0.1/; echo " other address $?"
-wget -q -T 3 -O - http://allowed.example/; echo " name $?"
+wget -q -O - "$1"; echo " without proxy $?"
+wget -q -O - http://10.0.0.1/; echo " other address $?"
+wget -q -O - http://allowed.example/; echo " name $?"
 cat /proc/net/dev | grep -v lo | wc -l
 ls -la /.omnisandbox/; nc -w 1 local:/.omnisandbox/listener </dev/null; exit 0)",
                                                "x", allowed.url(), other.url()}));
   EXPECT_THAT(result.stdout_data,
-              AllOf(HasSubstr("the allowed answer status 0"), HasSubstr(" without proxy 1"),
-                    HasSubstr(" other address 1"), HasSubstr(" name 1"),
+              AllOf(HasSubstr("the allowed answer status 0"), HasSubstr(" without proxy 1\n"),
+                    HasSubstr(" other address 1\n"), HasSubstr(" name 1\n"),
                     Not(HasSubstr("the other answer"))))
       << told(result);
   EXPECT_EQ(allowed.requests(), 1);
@@ -103,12 +103,10 @@ TEST(DockerNetwork, WithoutABridgeNotEvenTheProxyIsThere) {
   const Result result =
       must(sandbox(image(), config)
                .run("sh", {"-c",
-                           "wget -q -T 3 -O - \"$1\"; http_proxy=http://127.0.0.1:3128 "
-                           "wget -q -T 3 -O - \"$1\" || exit 7",
+                           "wget -q -O - \"$1\"; http_proxy=http://127.0.0.1:3128 "
+                           "wget -q -O - \"$1\"; exit 0",
                            "x", server.url()}));
-  // Not the program's words: Debian's static busybox crashes where others say "Connection refused".
-  EXPECT_THAT(result.stdout_data, testing::IsEmpty()) << told(result);
-  EXPECT_EQ(result.exit_code, 7) << told(result);
+  EXPECT_THAT(result.stderr_data, HasSubstr("Connection refused")) << told(result);
   EXPECT_EQ(server.requests(), 0);
 }
 

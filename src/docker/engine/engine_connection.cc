@@ -8,6 +8,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -64,14 +65,15 @@ class EngineConnection::Impl {
     TRY(send(request, patience));
     http::response_parser<http::string_body> parser;
     parser.header_limit(max_engine_head_bytes);
-    parser.body_limit(max_body_bytes);
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());
     TRY(complete(patience, [&](auto handler) {
       http::async_read_header(socket_, buffer_, parser, drop_size(handler));
     }));
-    // Said at once, before any of it is waited for.
+    // Before anything is set aside for the body.
     if (parser.content_length().value_or(0) > max_body_bytes) {
-      return problem(http::error::body_limit);
+      return problem(http::make_error_code(http::error::body_limit));
     }
+    parser.body_limit(max_body_bytes);
     TRY(complete(patience, [&](auto handler) {
       http::async_read(socket_, buffer_, parser, drop_size(handler));
     }));
@@ -85,7 +87,7 @@ class EngineConnection::Impl {
     TRY(send(request, patience));
     http::response_parser<http::buffer_body> parser;
     parser.header_limit(max_engine_head_bytes);
-    parser.body_limit(boost::none);
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());
     TRY(complete(patience, [&](auto handler) {
       http::async_read_header(socket_, buffer_, parser, drop_size(handler));
     }));
