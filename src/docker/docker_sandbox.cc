@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/error.h"
+#include "audit/run_records.h"
 #include "base/random_id.h"
 #include "base/try.h"
 #include "docker/contained_run.h"
@@ -63,10 +63,7 @@ Expected<DockerSandbox> DockerSandbox::create(DockerConfig docker, Config config
 
 Expected<DockerSandbox> DockerSandbox::create(DockerConfig docker, Policy policy,
                                               DockerSandboxOptions options) {
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   // Each run judges anew, for what has changed meanwhile; a wrong configuration is told at once.
   TRY(policy::judge_container(policy.compiled(), docker));
   auto machinery =
@@ -100,18 +97,14 @@ Expected<Result> DockerSandbox::run(std::string_view command, std::vector<std::s
   auto result = docker::run_contained(impl_->policy, impl_->docker, *impl_->machinery, job);
   AuditRecord outcome;
   outcome.event = AuditRecord::Event::outcome;
-  outcome.resource = job.command;
   if (result) {
-    outcome.status = result->status;
-    outcome.exit_code = result->exit_code;
-    outcome.duration = result->duration;
-    outcome.peak_memory_bytes = result->peak_memory_bytes;
-    outcome.denial_count = result->denial_count;
+    outcome = audit::outcome_record(*result);
     outcome.reason = result->error ? result->error->message : std::string();
   } else {
     outcome.status = result.error().kind == ErrorKind::denied ? Status::denied : Status::failed;
     outcome.reason = result.error().message;
   }
+  outcome.resource = job.command;
   TRY(impl_->record(std::move(outcome), job.run_id));
   return result;
 }

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <utility>
 
-#include "base/error.h"
+#include "base/try.h"
 #include "base/units.h"
 #include "mcp/tool_parts.h"
 #include "mcp/tool_result.h"
@@ -73,11 +73,7 @@ Tool make_module_tool(std::shared_ptr<const Workspace> workspace) {
         std::string bytes;
         const Result read = use_host_function(*workspace, "fs_read", path, deadline, context,
                                               [&](HostFunctions& functions) -> Expected<void> {
-                                                auto content = functions.fs_read(path);
-                                                if (!content) {
-                                                  return std::move(content).error();
-                                                }
-                                                bytes = *std::move(content);
+                                                bytes = TRY(functions.fs_read(path));
                                                 return {};
                                               });
         if (read.status != Status::ok) {

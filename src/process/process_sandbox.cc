@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/error.h"
+#include "audit/run_records.h"
 #include "base/random_id.h"
 #include "base/try.h"
 #include "policy/command/absent_command.h"
@@ -73,10 +73,7 @@ Expected<ProcessSandbox> ProcessSandbox::create(Config config, ProcessSandboxOpt
 }
 
 Expected<ProcessSandbox> ProcessSandbox::create(Policy policy, ProcessSandboxOptions options) {
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   auto machinery = TRY(process::prepare_machinery(machinery_options(options)));
   process::warm_up(policy, *machinery);
   return ProcessSandbox(
@@ -104,18 +101,14 @@ Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::
   auto result = process::run_confined(impl_->policy, *impl_->machinery, job);
   AuditRecord outcome;
   outcome.event = AuditRecord::Event::outcome;
-  outcome.resource = job.command;
   if (result) {
-    outcome.status = result->status;
-    outcome.exit_code = result->exit_code;
-    outcome.duration = result->duration;
-    outcome.peak_memory_bytes = result->peak_memory_bytes;
-    outcome.denial_count = result->denial_count;
+    outcome = audit::outcome_record(*result);
     outcome.reason = result->error ? result->error->message : std::string();
   } else {
     outcome.status = Status::failed;
     outcome.reason = result.error().message;
   }
+  outcome.resource = job.command;
   TRY(impl_->record(std::move(outcome), run_id));
   return result;
 }

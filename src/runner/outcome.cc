@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "audit/run_records.h"
+
 namespace omnisandbox::runner {
 
 Status status_of(ErrorKind kind) noexcept {
@@ -45,18 +47,9 @@ Result failed_result(Error error, SandboxDescription sandbox) {
 }
 
 AuditRecord outcome_record(const Result& result, std::string operation, std::string resource) {
-  AuditRecord record;
-  record.event = AuditRecord::Event::outcome;
-  record.time = std::chrono::system_clock::now();
-  record.run_id = result.run_id;
-  record.sandbox = result.sandbox.kind;
+  AuditRecord record = audit::outcome_record(result);
   record.operation = std::move(operation);
   record.resource = std::move(resource);
-  record.status = result.status;
-  record.exit_code = result.exit_code;
-  record.duration = result.duration;
-  record.peak_memory_bytes = result.peak_memory_bytes;
-  record.denial_count = result.denial_count;
   if (result.error) {
     record.reason = result.error->message;
   }

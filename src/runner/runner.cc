@@ -17,16 +17,6 @@
 namespace omnisandbox::runner {
 namespace {
 
-bool requires_audit(const Policy& policy) {
-  for (const policy::CompiledPolicy* layer = &policy.compiled(); layer != nullptr;
-       layer = layer->base()) {
-    if (layer->config().audit_required) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /// A command's rule, or its refusal. In a container names are looked up in the image, not on the
 /// host.
 tl::expected<std::string, Denial> judge_target(const policy::CompiledPolicy& compiled,
@@ -104,7 +94,7 @@ Expected<void> Runner::record(const AuditRecord& record, const Policy& policy) c
     return {};
   }
   auto written = audit_->write(record);
-  return requires_audit(policy) ? written : Expected<void>{};
+  return policy.config().audit_required ? written : Expected<void>{};
 }
 
 Expected<void> Runner::judge_command(const Policy& policy, const RunRequest& request,
@@ -138,7 +128,7 @@ Expected<void> Runner::judge_command(const Policy& policy, const RunRequest& req
 
 Expected<Result> Runner::judge_and_run(const Policy& policy, const RunRequest& request,
                                        const std::string& run_id) const {
-  if (!audit_ && requires_audit(policy)) {
+  if (!audit_ && policy.config().audit_required) {
     return base::make_error(ErrorKind::unavailable,
                             "the policy demands an audit log (audit_required) and there is none; "
                             "name a file with --audit");

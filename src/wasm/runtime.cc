@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <utility>
 
+#include "audit/run_records.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
@@ -258,10 +259,7 @@ Expected<Runtime> Runtime::create(Config config, RuntimeOptions options) {
 }
 
 Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   std::shared_ptr<const wasm::ModuleCache> cache;
   if (!options.module_cache.empty()) {
     cache = TRY(wasm::ModuleCache::open(options.module_cache));

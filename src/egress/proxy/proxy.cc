@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/error.h"
+#include "audit/run_records.h"
 #include "base/try.h"
 #include "egress/proxy/client_connection.h"
 #include "egress/proxy/limits.h"
@@ -151,10 +151,7 @@ Proxy::~Proxy() = default;
 
 Expected<std::unique_ptr<Proxy>> Proxy::start(Policy policy, linux_::Fd listener,
                                               ProxyOptions options) {
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   auto impl = std::make_unique<Impl>(std::move(policy), std::move(options));
   TRY(impl->start(std::move(listener)));
   return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));

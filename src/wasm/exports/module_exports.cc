@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "audit/run_records.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
@@ -136,10 +137,7 @@ Expected<ModuleExports> ModuleExports::load(Policy policy, std::string name,
                                             std::span<const std::byte> bytes,
                                             RuntimeOptions options, LoadOptions how) {
   const auto started = Clock::now();
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   return guarded(wasm::engine_stack_bytes, [&]() -> Expected<ModuleExports> {
     const auto& limits = policy.compiled().limits();
     wasm::exports::CodeToLoad code{

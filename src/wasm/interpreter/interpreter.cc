@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "audit/run_records.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "base/utf8.h"
@@ -211,10 +212,7 @@ Interpreter::~Interpreter() = default;
 
 Expected<Interpreter> Interpreter::create(Policy policy, Language language,
                                           InterpreterOptions options) {
-  if (policy.config().audit_required && options.audit == nullptr) {
-    return base::make_error(ErrorKind::unavailable,
-                            "the policy says audit_required: true, and no audit sink is set");
-  }
+  TRY(audit::require_sink(policy.config(), options.audit.get()));
   if (policy.compiled().limits().fuel) {
     return base::make_error(ErrorKind::unavailable,
                             "interpreters do not meter fuel; leave fuel_limit out of the policy, "

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "audit/run_records.h"
 #include "base/error.h"
 
 namespace omnisandbox::wasm {
@@ -32,17 +33,7 @@ void record_outcome(AuditSink* audit, const Config& config, Result& result) {
   if (audit == nullptr) {
     return;
   }
-  AuditRecord record;
-  record.event = AuditRecord::Event::outcome;
-  record.time = std::chrono::system_clock::now();
-  record.run_id = result.run_id;
-  record.sandbox = result.sandbox.kind;
-  record.status = result.status;
-  record.exit_code = result.exit_code;
-  record.duration = result.duration;
-  record.peak_memory_bytes = result.peak_memory_bytes;
-  record.denial_count = result.denial_count;
-  auto written = audit->write(record);
+  auto written = audit->write(audit::outcome_record(result));
   if (!written && config.audit_required) {
     result.status = Status::failed;
     result.error =
