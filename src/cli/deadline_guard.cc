@@ -60,6 +60,11 @@ void DeadlineGuard::set_deadline(std::chrono::steady_clock::time_point deadline)
   waiter_.wake();
 }
 
+void DeadlineGuard::set_signal_grace(std::chrono::milliseconds duration) {
+  const std::lock_guard lock(mutex_);
+  signal_grace_ = duration;
+}
+
 std::chrono::steady_clock::time_point DeadlineGuard::deadline() const {
   const std::lock_guard lock(mutex_);
   return deadline_;
@@ -101,8 +106,8 @@ void DeadlineGuard::on_signal(int signal) {
   }
   stop_.request_stop();
   const std::lock_guard lock(mutex_);
-  deadline_ = repeated ? std::chrono::steady_clock::now() - grace
-                       : std::min(deadline_, std::chrono::steady_clock::now());
+  const auto now = std::chrono::steady_clock::now();
+  deadline_ = repeated ? now - grace : std::min(deadline_, now + signal_grace_);
 }
 
 void DeadlineGuard::end_process(Cause cause) {

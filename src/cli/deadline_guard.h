@@ -15,8 +15,8 @@ namespace omnisandbox::cli {
 
 /// Ends this process at the deadline, and soon after SIGINT or SIGTERM, whatever the main thread is
 /// blocked in: a compile of minutes, a read of a file system that hangs, a standard input that
-/// never ends. The main thread has `grace` to return with a proper result first. Exactly one of the
-/// two prints: who claims the output.
+/// never ends. The main thread has `grace` to return with a proper result first, and after a first
+/// signal the time that was set for it. Exactly one of the two prints: who claims the output.
 class DeadlineGuard {
  public:
   /// Why the guard ends the process.
@@ -43,6 +43,10 @@ class DeadlineGuard {
 
   void set_deadline(std::chrono::steady_clock::time_point deadline);
   std::chrono::steady_clock::time_point deadline() const;
+  /// How long after a first signal the work may go on, for a command that is told to end and has
+  /// things to put in order; the deadline still holds, and a second signal ends all at once. Nothing
+  /// unless set.
+  void set_signal_grace(std::chrono::milliseconds duration);
   /// Stopped at the first SIGINT or SIGTERM.
   std::stop_token stop_token() const noexcept { return stop_.get_token(); }
   /// The first signal that came; 0: none.
@@ -64,6 +68,7 @@ class DeadlineGuard {
   LastWords last_words_;
   mutable std::mutex mutex_;
   std::chrono::steady_clock::time_point deadline_;  // guarded by mutex_
+  std::chrono::milliseconds signal_grace_{};        // guarded by mutex_
   std::stop_source stop_;
   std::atomic<int> signal_{0};
   std::atomic<bool> claimed_{false};

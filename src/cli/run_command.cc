@@ -39,8 +39,9 @@ std::optional<std::string> misplaced_option(const Options& options, SandboxKind 
   return std::nullopt;
 }
 
-// Half of the time that a signal leaves this process: the rest is for the report.
-constexpr std::chrono::milliseconds command_grace = DeadlineGuard::grace / 2;
+// What a command has to put things in order after it was told to end. A busy machine may need a
+// tenth of it to run a handler at all.
+constexpr std::chrono::milliseconds command_grace{2000};
 
 /// Prints a command's output as it comes, and stops the run where nobody takes it any more.
 class PassThrough {
@@ -51,7 +52,6 @@ class PassThrough {
   void connect(runner::RunRequest& request) {
     state_ = OutputState::printed;
     request.stop = stop_.get_token();
-    request.stop_grace = command_grace;
     request.on_stdout = [this](std::string_view piece) {
       if (state_ == OutputState::printed && !print(piece)) {
         state_ = OutputState::lost;
@@ -110,8 +110,12 @@ int run_command(const Options& options) {
     tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
                                                            : "running the command");
     PassThrough pass_through(tools.stop);
-    if (sandbox != SandboxKind::wasm && !options.json) {
-      pass_through.connect(request);
+    if (sandbox != SandboxKind::wasm) {
+      request.stop_grace = command_grace;
+      tools.session.set_signal_grace(command_grace);
+      if (!options.json) {
+        pass_through.connect(request);
+      }
     }
     Ending ending{.result = tools.runner.run(tools.policy, request)};
     ending.output = pass_through.state();

@@ -42,6 +42,12 @@ class Session {
   /// What is being done now, for the message when time runs out: "while reading standard input".
   void enter_stage(std::string stage);
 
+  /// How long a first SIGINT or SIGTERM leaves the work (`DeadlineGuard::set_signal_grace`). From
+  /// the work's thread.
+  void set_signal_grace(std::chrono::milliseconds duration) {
+    guard_->set_signal_grace(duration);
+  }
+
  private:
   Ending prepare_and_work(const Work& work);
   struct Granted {

@@ -86,13 +86,26 @@ class Native(Case):
     def test_a_signal_reaches_the_command(self):
         process = self.start("run", "--policy", self.allowed, "--", "python3", "-uc",
                              "import signal, sys, time\n"
-                             "signal.signal(signal.SIGTERM, lambda *_: (print('tidied'), sys.exit(3)))\n"
+                             "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), print('tidied'), sys.exit(3)))\n"
                              "print('ready')\ntime.sleep(1000)")
         self.assertEqual(process.stdout.readline(), b"ready\n")
         process.send_signal(signal.SIGTERM)
+        # It had the time to put things in order.
         self.assertEqual(process.stdout.readline(), b"tidied\n")
         process.wait(timeout=support.HANG_SECONDS)
         self.assertEqual(process.returncode, 3)
+
+    def test_a_command_that_ignores_signals_ends_all_the_same(self):
+        for signals in (1, 2):
+            with self.subTest(signals=signals):
+                process = self.start("run", "--policy", self.allowed, "--", "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1000; done")
+                self.assertEqual(process.stdout.readline(), b"ready\n")
+                for _ in range(signals):
+                    process.send_signal(signal.SIGTERM)
+                    time.sleep(0.2)
+                self.assertEqual(process.stdout.read(), b"")
+                process.wait(timeout=support.HANG_SECONDS)
+                self.assertEqual(process.returncode, 128 + signal.SIGTERM)
 
     def test_a_reader_that_goes_away_ends_the_command(self):
         process = self.start("run", "--policy", self.commands_policy(max_output_bytes="100MiB"), "--", "yes")
