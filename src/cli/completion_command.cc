@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,12 +96,11 @@ std::string fish_script() {
   for (const auto& [command, words] : all_words()) {
     std::string condition = "__fish_use_subcommand";
     if (!command.empty()) {
-      std::string parts = command;
-      for (std::size_t space = parts.find(' '); space != std::string::npos;
-           space = parts.find(' ', space)) {
-        parts.replace(space, 1, "; and __fish_seen_subcommand_from ");
+      condition.clear();
+      std::istringstream parts(command);
+      for (std::string part; parts >> part;) {
+        condition += (condition.empty() ? "" : "; and ") + ("__fish_seen_subcommand_from " + part);
       }
-      condition = "__fish_seen_subcommand_from " + parts;
     }
     script +=
         fmt::format("complete -c omnisandbox -n '{}' -a '{}'\n", condition, fmt::join(words, " "));
