@@ -44,8 +44,8 @@ class DeadlineGuard {
   void set_deadline(std::chrono::steady_clock::time_point deadline);
   std::chrono::steady_clock::time_point deadline() const;
   /// How long after a first signal the work may go on, for a command that is told to end and has
-  /// things to put in order; the deadline still holds, and a second signal ends all at once. Nothing
-  /// unless set.
+  /// things to put in order; the deadline still holds, and a second signal ends all at once.
+  /// Nothing unless set.
   void set_signal_grace(std::chrono::milliseconds duration);
   /// Stopped at the first SIGINT or SIGTERM.
   std::stop_token stop_token() const noexcept { return stop_.get_token(); }

@@ -44,9 +44,7 @@ class Session {
 
   /// How long a first SIGINT or SIGTERM leaves the work (`DeadlineGuard::set_signal_grace`). From
   /// the work's thread.
-  void set_signal_grace(std::chrono::milliseconds duration) {
-    guard_->set_signal_grace(duration);
-  }
+  void set_signal_grace(std::chrono::milliseconds duration) { guard_->set_signal_grace(duration); }
 
  private:
   Ending prepare_and_work(const Work& work);
