@@ -115,7 +115,8 @@ Expected<Value> read_record(const Json& json, const ValueType& type, const std::
     return does_not_fit(where, type);
   }
   const std::vector<NamedType> types = record_fields(type);
-  for (const auto& [name, ignored] : json.items()) {
+  for (const auto& item : json.items()) {
+    const std::string& name = item.key();
     if (std::ranges::none_of(types, [&](const NamedType& field) { return field.name == name; })) {
       return base::make_error(ErrorKind::invalid_argument, "{} has no field \"{}\": it is {}",
                               base::printable(where), base::printable(name),

@@ -159,7 +159,9 @@ TEST_F(Limits, PeakMemoryIsThatOfTheWholeTree) {
       policy, "sh", {"-c", "head -c 50000000 /dev/zero | tail -c 50000000 | tail -c 1 >/dev/null"});
   EXPECT_EQ(large.status, Status::ok) << large.stderr_data;
   EXPECT_GT(large.peak_memory_bytes, 40'000'000U);
+#ifndef OMNISANDBOX_UNDER_SANITIZERS  // their memory is the launcher's too
   EXPECT_LT(small.peak_memory_bytes, 40'000'000U);
+#endif
 }
 
 TEST_F(Limits, OtherRunsGoOnWhileABombGoesOff) {
