@@ -3,19 +3,22 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 PRESET ?= release
 JOBS ?= $(shell nproc)
+# Many tests wait more than they compute.
+TEST_JOBS ?= $(shell echo $$((2 * $(JOBS))))
 LOGS := build/logs
 STEP := scripts/step.sh
 
-.PHONY: help demo test build check format tidy bench fuzz clean
+.PHONY: help demo test build package check format tidy bench fuzz clean
 
 help:
 	@echo "make demo     install what is missing, build, and run the main job"
 	@echo "make test     install what is missing, build, and run all tests"
+	@echo "make package  Debian packages, in build/release/packages"
 	@echo "make check    layering, format and static analysis"
 	@echo "make bench    benchmarks against peers, as ratios of one run"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make format   format the sources"
-	@echo "make clean    remove build/ except the built WebAssembly engine and the tools of interpreters, tests and bindings"
+	@echo "make clean    remove build/ except the built WebAssembly engine the tools of interpreters, tests and bindings, and clean systems for tests"
 	@echo "PRESET=dev|release|asan-ubsan|tsan chooses the build of 'make test' and 'make build'"
 
 demo:
@@ -30,7 +33,7 @@ test:
 	@$(STEP) 2/4 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
 	@$(STEP) 3/4 "Building OmniSandbox and its tests ($(PRESET))" $(LOGS)/build-$(PRESET).log scripts/build.sh $(PRESET) $(JOBS)
 	@echo "[4/4] Running all tests ($(PRESET))"
-	@ctest --preset $(PRESET) -j $(JOBS) --progress
+	@ctest --preset $(PRESET) -j $(TEST_JOBS) --progress
 
 build:
 	@$(STEP) 1/2 "Building the WebAssembly engine (once, about 5 minutes)" $(LOGS)/wasmtime.log scripts/build_wasmtime.sh build/wasmtime
@@ -47,8 +50,11 @@ format:
 bench: build
 	bench/run.py build/release
 
+package: build
+	cmake --build build/$(PRESET) --target package
+
 fuzz:
 	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
 
 clean:
-	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools ! -name mcp-clients ! -name python-tools -exec rm -rf {} +
+	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools ! -name mcp-clients ! -name python-tools ! -name clean-roots -exec rm -rf {} +

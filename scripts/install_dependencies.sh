@@ -16,6 +16,8 @@ packages=(
   # Tests, benchmarks and checks
   libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev clang-tidy-14 clang-format-14
   iproute2 dnsmasq-base openssl docker.io busybox-static
+  # Packages
+  dpkg-dev mmdebstrap
 )
 
 missing=()

@@ -7,8 +7,8 @@
 
 #include "wasm/interpreter/interpreter_files.h"
 
-/// Compiles an interpreter's component for the machine it runs on, at build time, so that no user
-/// waits for it.
+/// Compiles an interpreter's component at build time, so that no user waits for it; for many
+/// processors, so that packages of it run on machines other than the one that built them.
 ///   compile_interpreter python|javascript COMPONENT.wasm FOLDER
 int main(int argument_count, char** arguments) {
   using namespace omnisandbox;
@@ -20,7 +20,8 @@ int main(int argument_count, char** arguments) {
       std::string(arguments[1]) == "python" ? Language::python : Language::javascript;
   std::ifstream file(arguments[2], std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto engine = wasm::component::ComponentEngine::shared(wasm::FuelMetering(false));
+  const auto engine =
+      wasm::component::ComponentEngine::create_for_shipping(wasm::FuelMetering(false));
   if (!engine) {
     std::fprintf(stderr, "compile_interpreter: %s\n", engine.error().message.c_str());
     return 1;

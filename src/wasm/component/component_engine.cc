@@ -78,10 +78,11 @@ ComponentEngine::ComponentEngine(FuelMetering fuel, EngineOwner engine, Componen
 
 bool ComponentEngine::belongs_to_this_process() const noexcept { return getpid() == process_id_; }
 
-Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering fuel, Pool pool) {
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering fuel, Pool pool,
+                                                                   CompileFor processors) {
   std::array<char, 512> message{};
   for (; pool.memories >= smallest_pool_memories; pool.memories /= 4, pool.instances /= 4) {
-    const ConfigOwner config = make_engine_config(fuel);
+    const ConfigOwner config = make_engine_config(fuel, processors);
     wasmtime_config_wasm_component_model_set(config.get(), true);
     wasmtime_config_max_wasm_stack_set(config.get(), component_stack_bytes);
     set_pool(config.get(), pool.memories, pool.instances);
@@ -105,6 +106,11 @@ Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering 
 Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create_for_worker(FuelMetering fuel) {
   return create(fuel,
                 {.memories = smallest_pool_memories, .instances = worker_component_instances});
+}
+
+Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create_for_shipping(FuelMetering fuel) {
+  return create(fuel, {.memories = smallest_pool_memories, .instances = smallest_pool_memories},
+                CompileFor::many_processors);
 }
 
 Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::shared(FuelMetering fuel) {

@@ -7,6 +7,7 @@
 #include "wasm/component/owners.h"
 #include "wasm/engine/deadline_watch.h"
 #include "wasm/engine/engine.h"
+#include "wasm/engine/engine_config.h"
 #include "wasm/engine/owners.h"
 #include "wasm/engine/slots.h"
 
@@ -21,6 +22,8 @@ class ComponentEngine {
   static Expected<std::shared_ptr<ComponentEngine>> shared(FuelMetering fuel);
   /// One of the caller's own, for a worker process.
   static Expected<std::shared_ptr<ComponentEngine>> create_for_worker(FuelMetering fuel);
+  /// One that compiles for other machines too (`CompileFor::many_processors`).
+  static Expected<std::shared_ptr<ComponentEngine>> create_for_shipping(FuelMetering fuel);
 
   ComponentEngine(const ComponentEngine&) = delete;
   ComponentEngine& operator=(const ComponentEngine&) = delete;
@@ -40,7 +43,8 @@ class ComponentEngine {
     std::uint32_t memories = 0;
     std::uint32_t instances = 0;  ///< components at once
   };
-  static Expected<std::shared_ptr<ComponentEngine>> create(FuelMetering fuel, Pool pool);
+  static Expected<std::shared_ptr<ComponentEngine>> create(
+      FuelMetering fuel, Pool pool, CompileFor processors = CompileFor::this_machine);
   ComponentEngine(FuelMetering fuel, EngineOwner engine, ComponentLinkerOwner linker,
                   std::uint32_t memories);
 

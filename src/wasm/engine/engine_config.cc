@@ -3,8 +3,23 @@
 #include "wasm/limits.h"
 
 namespace omnisandbox::wasm {
+namespace {
 
-ConfigOwner make_engine_config(FuelMetering fuel) {
+/// What the engine finds out about this processor, taken back where others may lack it. Code that
+/// uses less than a processor has is accepted on it.
+void leave_out_rare_instructions([[maybe_unused]] wasm_config_t* config) {
+#ifdef __x86_64__
+  for (const char* feature :
+       {"has_avx", "has_avx2", "has_avx512bitalg", "has_avx512dq", "has_avx512f", "has_avx512vbmi",
+        "has_avx512vl", "has_bmi1", "has_bmi2", "has_fma", "has_lzcnt"}) {
+    wasmtime_config_cranelift_flag_set(config, feature, "false");
+  }
+#endif
+}
+
+}  // namespace
+
+ConfigOwner make_engine_config(FuelMetering fuel, CompileFor processors) {
   ConfigOwner owner(wasm_config_new());
   wasm_config_t* config = owner.get();
   wasmtime_config_epoch_interruption_set(config, true);
@@ -13,6 +28,9 @@ ConfigOwner make_engine_config(FuelMetering fuel) {
   wasmtime_config_memory_init_cow_set(config, true);
   wasmtime_config_memory_reservation_set(config, memory_reservation_bytes);
   wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
+  if (processors == CompileFor::many_processors) {
+    leave_out_rare_instructions(config);
+  }
   // One compile, one core: a hostile module must not take all of them, and the process gets no
   // hidden pool of threads.
   wasmtime_config_parallel_compilation_set(config, false);
