@@ -47,6 +47,11 @@ std::shared_ptr<Call> Client::find(const Json& id) const {
   return found == calls_.end() ? nullptr : found->second;
 }
 
+bool Client::has_calls() const {
+  const std::lock_guard lock(mutex_);
+  return !calls_.empty();
+}
+
 void Client::cancel_all() {
   std::map<Json, std::shared_ptr<Call>> calls;
   {

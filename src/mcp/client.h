@@ -33,6 +33,7 @@ class Client {
   void remove(const Call& call);
   /// Null without such a call.
   std::shared_ptr<Call> find(const Json& id) const;
+  bool has_calls() const;
   /// The client has gone: nobody waits for its calls.
   void cancel_all();
 

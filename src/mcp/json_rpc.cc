@@ -5,9 +5,6 @@
 #include "mcp/limits.h"
 
 namespace omnisandbox::mcp {
-namespace {
-
-/// The id as it is sent back; null for what is no id.
 Json readable_id(const ParsedJson& message) {
   const auto found = message.find("id");
   if (found == message.end() || !(found->is_string() || found->is_number())) {
@@ -18,8 +15,6 @@ Json readable_id(const ParsedJson& message) {
   }
   return *found;
 }
-
-}  // namespace
 
 Message read_message(ParsedJson message) {
   if (!message.is_object()) {

@@ -41,6 +41,8 @@ struct InvalidMessage {
 using Message = std::variant<Request, Notification, Response, InvalidMessage>;
 
 Message read_message(ParsedJson message);
+/// The id of an object as it is sent back; null for what is no id.
+Json readable_id(const ParsedJson& message);
 
 /// What a request is answered with: `text` is one line of JSON. `error_code` is 0 for a result.
 struct Answer {

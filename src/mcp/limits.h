@@ -33,23 +33,6 @@ inline constexpr std::chrono::milliseconds overdue_grace{1000};
 inline constexpr std::chrono::milliseconds drain_grace{1000};
 inline constexpr std::chrono::milliseconds stop_grace{1000};
 
-/// Of HTTP. Connections at once; one more waits to be accepted.
-inline constexpr std::size_t max_connections = 256;
-inline constexpr std::size_t max_header_bytes = std::size_t{16} * 1024;
-/// A request must have arrived whole within this time; a connection without one is closed after
-/// it.
-inline constexpr std::chrono::seconds request_timeout{60};
-/// Sessions at once; the one that was unused longest makes room for one more.
-inline constexpr std::size_t max_sessions = 256;
-/// What is kept of each session's streams, so that a client can take them up again.
-inline constexpr std::size_t max_streams_of_session = 64;
-inline constexpr std::size_t max_kept_events = 256;
-inline constexpr std::size_t max_kept_event_bytes = std::size_t{4} * 1024 * 1024;
-/// What waits for a client that reads slowly; beyond it the connection is closed.
-inline constexpr std::size_t max_unsent_bytes = std::size_t{64} * 1024 * 1024;
-/// Between comments on a stream that is silent, so that nobody in between closes it.
-inline constexpr std::chrono::seconds keep_alive_interval{25};
-
 /// Records that the audit resource shows.
 inline constexpr std::size_t audit_tail_records = 200;
 

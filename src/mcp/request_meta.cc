@@ -24,6 +24,11 @@ bool names_its_revision(const ParsedJson& params) {
   return meta != nullptr && meta->contains(revision_key);
 }
 
+std::string revision_named_by(const ParsedJson& params) {
+  const ParsedJson* meta = meta_of(params);
+  return meta == nullptr ? std::string() : string_member(*meta, revision_key);
+}
+
 std::variant<Revision, Answer> revision_of(const Json& id, const ParsedJson& params) {
   const ParsedJson* meta = meta_of(params);
   for (const char* key : {revision_key, capabilities_key}) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "mcp/json_rpc.h"
@@ -12,6 +13,8 @@ namespace omnisandbox::mcp {
 
 /// Whether it carries its revision, as requests do since 2026-07-28.
 bool names_its_revision(const ParsedJson& params);
+/// That, as it is written; empty where there is none.
+std::string revision_named_by(const ParsedJson& params);
 
 /// The revision of a request that names it; or the error that it is answered with.
 std::variant<Revision, Answer> revision_of(const Json& id, const ParsedJson& params);

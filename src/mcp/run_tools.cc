@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
 #include "mcp/tool_parts.h"
@@ -29,19 +30,56 @@ std::function<Expected<std::string>()> input_of(const Arguments& arguments) {
   return [text = *std::move(text)]() -> Expected<std::string> { return text; };
 }
 
-std::string description_of_commands(const Policy& policy) {
+std::string listed_commands(const Policy& policy) {
   std::vector<std::string> listed = runner::listed_for(policy.config(), Capability::exec_run);
   const std::size_t count = listed.size();
   listed.resize(std::min(count, max_listed_commands));
   std::string text = fmt::format(
-      "Run a native command under the kernel's confinement: it sees only the files that the "
-      "policy opens. No shell is involved, so there are no pipes, globs or variables. The policy "
-      "lists: {}",
+      "No shell is involved, so there are no pipes, globs or variables. The policy lists: {}",
       fmt::join(listed, "; "));
   if (count > listed.size()) {
     text += fmt::format("; and {} more", count - listed.size());
   }
   return text;
+}
+
+/// A tool that runs listed commands in one kind of sandbox.
+Tool command_tool(std::shared_ptr<const Workspace> workspace, runner::SandboxKind sandbox,
+                  Tool tool) {
+  const std::vector<Parameter> parameters = {
+      {.name = "command",
+       .presence = Presence::required,
+       .description = "The command as the policy lists it, without arguments"},
+      args_parameter("Its arguments, one a string"),
+      stdin_parameter(),
+      timeout_parameter()};
+  tool.description += listed_commands(workspace->policy);
+  tool.input_schema = input_schema(parameters);
+  tool.output_schema = run_result_schema();
+  tool.hints = hints_of_code(workspace->policy);
+  tool.call =
+      with_arguments(parameters, [workspace = std::move(workspace), sandbox](
+                                     const Arguments& arguments, const CallContext& context) {
+        std::uint64_t output_bytes = 0;
+        const auto count_output = [&](std::string_view piece) {
+          output_bytes += piece.size();
+          context.report_stage(
+              fmt::format("running, {} of output so far", base::format_byte_size(output_bytes)));
+        };
+        context.report_stage("running");
+        const runner::RunRequest request{.sandbox = sandbox,
+                                         .target = arguments.text("command"),
+                                         .args = arguments.text_list("args"),
+                                         .read_stdin = input_of(arguments),
+                                         .deadline = deadline_of(arguments, context),
+                                         .stop = context.stop,
+                                         .container = workspace->container.value_or(DockerConfig{}),
+                                         .on_stdout = count_output,
+                                         .on_stderr = count_output,
+                                         .stop_grace = command_stop_grace};
+        return run_result(workspace->runner->run(workspace->policy, request), nullptr);
+      });
+  return tool;
 }
 
 }  // namespace
@@ -93,42 +131,31 @@ Tool make_module_tool(std::shared_ptr<const Workspace> workspace) {
 }
 
 Tool make_command_tool(std::shared_ptr<const Workspace> workspace) {
-  const std::vector<Parameter> parameters = {
-      {.name = "command",
-       .presence = Presence::required,
-       .description = "The command as the policy lists it, without arguments"},
-      args_parameter("Its arguments, one a string"),
-      stdin_parameter(),
-      timeout_parameter()};
-  Tool tool{.name = "run_command",
-            .title = "Run a command",
-            .description = description_of_commands(workspace->policy),
-            .input_schema = input_schema(parameters),
-            .output_schema = run_result_schema(),
-            .hints = hints_of_code(workspace->policy),
-            .call = {}};
-  tool.call = with_arguments(
-      parameters,
-      [workspace = std::move(workspace)](const Arguments& arguments, const CallContext& context) {
-        std::uint64_t output_bytes = 0;
-        const auto count_output = [&](std::string_view piece) {
-          output_bytes += piece.size();
-          context.report_stage(
-              fmt::format("running, {} of output so far", base::format_byte_size(output_bytes)));
-        };
-        context.report_stage("running");
-        const runner::RunRequest request{.sandbox = runner::SandboxKind::process,
-                                         .target = arguments.text("command"),
-                                         .args = arguments.text_list("args"),
-                                         .read_stdin = input_of(arguments),
-                                         .deadline = deadline_of(arguments, context),
-                                         .stop = context.stop,
-                                         .on_stdout = count_output,
-                                         .on_stderr = count_output,
-                                         .stop_grace = command_stop_grace};
-        return run_result(workspace->runner->run(workspace->policy, request), nullptr);
-      });
-  return tool;
+  return command_tool(
+      std::move(workspace), runner::SandboxKind::process,
+      {.name = "run_command",
+       .title = "Run a command",
+       .description = "Run a native command under the kernel's confinement: it sees only the "
+                      "files that the policy opens. ",
+       .input_schema = {},
+       .output_schema = {},
+       .hints = {},
+       .call = {}});
+}
+
+Tool make_container_tool(std::shared_ptr<const Workspace> workspace) {
+  std::string description = fmt::format(
+      "Run a command in a fresh container of the image {}, which is thrown away afterwards: it "
+      "sees the image's files, and of the host's those that the policy mounts. ",
+      base::printable(workspace->container.value_or(DockerConfig{}).image));
+  return command_tool(std::move(workspace), runner::SandboxKind::docker,
+                      {.name = "run_container",
+                       .title = "Run a command in a container",
+                       .description = std::move(description),
+                       .input_schema = {},
+                       .output_schema = {},
+                       .hints = {},
+                       .call = {}});
 }
 
 }  // namespace omnisandbox::mcp

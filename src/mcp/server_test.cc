@@ -42,6 +42,7 @@ class ServerTest : public testing::Test {
     auto audit = std::make_shared<runner::AuditTail>(nullptr, 100);
     server_ = std::make_unique<Server>(std::make_shared<Workspace>(
         Workspace{.policy = *policy,
+                  .container = container_,
                   .audit = audit,
                   .runner = std::make_shared<runner::Runner>(runner::standard_backends(), audit)}));
     client_ = std::make_shared<DeafClient>();
@@ -72,6 +73,7 @@ class ServerTest : public testing::Test {
 
   const std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() / ("omnisandbox-mcp-" + base::random_id());
+  std::optional<DockerConfig> container_{};
   std::shared_ptr<Client> client_;
   std::unique_ptr<Server> server_;
 };
@@ -151,6 +153,22 @@ TEST_F(ServerTest, ListsOnlyWhatThePolicyCanGrant) {
   EXPECT_EQ(names(),
             (std::set<std::string>{"run_python", "run_javascript", "run_wasm", "read_file",
                                    "write_file", "list_files", "http_fetch", "explain_policy"}));
+}
+
+TEST_F(ServerTest, ContainersAreOfferedWhereTheyCanBeHad) {
+  const Config config{.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}};
+  use(config);
+  initialize();
+  EXPECT_THAT(request("tools/list").dump(), testing::Not(HasSubstr("run_container")));
+  EXPECT_THAT(call("run_container", {{"command", "true"}})["error"]["message"].get<std::string>(),
+              HasSubstr("docker: {image:"));
+  container_ = DockerConfig{.image = "tools:1"};
+  use(config);
+  initialize();
+  EXPECT_THAT(request("tools/list").dump(), HasSubstr("container of the image tools:1"));
+  use({});
+  initialize();
+  EXPECT_THAT(request("tools/list").dump(), testing::Not(HasSubstr("run_container")));
 }
 
 TEST_F(ServerTest, OlderRevisionsGetNoFieldsThatTheyDoNotKnow) {

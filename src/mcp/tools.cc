@@ -18,10 +18,15 @@ struct GrantedTool {
   Tool (*make)(std::shared_ptr<const Workspace>);
 };
 
+constexpr std::string_view container_tool = "run_container";
+
 constexpr std::array granted_tools = {
     GrantedTool{"run_wasm", Capability::fs_read, "allowed_paths: [/path/of/modules]",
                 &make_module_tool},
     GrantedTool{"run_command", Capability::exec_run, "allowed_commands: [ls]", &make_command_tool},
+    GrantedTool{container_tool, Capability::exec_run,
+                "allowed_commands: [sh] and docker: {image: \"alpine:3\"}, with a container engine",
+                &make_container_tool},
     GrantedTool{"read_file", Capability::fs_read, "allowed_paths: [/path]", &make_read_tool},
     GrantedTool{"write_file", Capability::fs_write, "allowed_paths: [/path]", &make_write_tool},
     GrantedTool{"list_files", Capability::fs_read, "allowed_paths: [/path]", &make_list_tool},
@@ -30,7 +35,8 @@ constexpr std::array granted_tools = {
 };
 
 bool can_ever_be_granted(const Workspace& workspace, const GrantedTool& tool) {
-  return workspace.policy.has(tool.capability) &&
+  return (tool.name != container_tool || workspace.container) &&
+         workspace.policy.has(tool.capability) &&
          !runner::listed_for(workspace.policy.config(), tool.capability).empty();
 }
 

@@ -23,6 +23,7 @@ std::string why_not_offered(const Workspace& workspace, std::string_view name);
 Tool make_code_tool(std::shared_ptr<const Workspace> workspace, Language language);
 Tool make_module_tool(std::shared_ptr<const Workspace> workspace);
 Tool make_command_tool(std::shared_ptr<const Workspace> workspace);
+Tool make_container_tool(std::shared_ptr<const Workspace> workspace);
 Tool make_read_tool(std::shared_ptr<const Workspace> workspace);
 Tool make_write_tool(std::shared_ptr<const Workspace> workspace);
 Tool make_list_tool(std::shared_ptr<const Workspace> workspace);

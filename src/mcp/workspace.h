@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "omnisandbox/docker_config.h"
 #include "omnisandbox/policy.h"
 #include "runner/audit_tail.h"
 #include "runner/runner.h"
@@ -15,6 +16,8 @@ struct Workspace {
   Policy policy;
   /// Of every call; shortens the policy's timeout. Unset: the policy's alone.
   std::optional<std::chrono::milliseconds> timeout{};
+  /// How commands run in containers; unset where that cannot be had here.
+  std::optional<DockerConfig> container{};
   std::shared_ptr<runner::AuditTail> audit;  // shared with the runner; never null
   std::shared_ptr<runner::Runner> runner;  // shared with calls that outlive the server; never null
 };
