@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "base/units.h"
+#include "cli/option_parts.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -37,110 +36,14 @@ constexpr std::array operand_rules = {
     OperandRule{.command = "cache ls"},
     OperandRule{.command = "cache clear"},
     OperandRule{.command = "compile", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "audit tail", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "audit query", .min_count = 1, .max_count = 1},
+    OperandRule{.command = "audit stats", .min_count = 1, .max_count = 1},
     OperandRule{.command = "mcp"},
     OperandRule{.command = "doctor"},
     OperandRule{.command = "completion", .min_count = 1, .max_count = 1},
     OperandRule{.command = "version"},
 };
-
-/// An option with a text that must not be empty: an empty name of a policy or a log is a variable
-/// that was not set.
-CLI::Option* add_text(CLI::App& app, const std::string& names, const std::string& type,
-                      const std::function<void(const std::string&)>& take,
-                      const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          names,
-          [names, take](const std::string& text) {
-            if (text.empty()) {
-              throw CLI::ValidationError(names, "needs a value that is not empty");
-            }
-            take(text);
-          },
-          help)
-      ->type_name(type);
-}
-
-/// An option that may be given several times, with one value each.
-CLI::Option* add_repeated(CLI::App& app, const std::string& names, const std::string& type,
-                          const std::function<void(const std::string&)>& take,
-                          const std::string& help) {
-  return app
-      .add_option_function<std::vector<std::string>>(
-          names,
-          [take](const std::vector<std::string>& texts) {
-            std::for_each(texts.begin(), texts.end(), take);
-          },
-          help)
-      ->type_name(type)
-      ->type_size(1)
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-}
-
-/// Options of `call` and `policy` may stand before or after the function's name, but not twice:
-/// which one counts?
-template <class T>
-void set_once(std::optional<T>& value, T written, const std::string& name) {
-  if (value) {
-    throw CLI::ValidationError(name, "is given twice");
-  }
-  value = std::move(written);
-}
-
-void add_json(CLI::App& app, Options& options) {
-  app.add_flag_callback(
-      "--json", [&] { options.json = true; },
-      "Print one JSON object on standard output, and nothing else");
-}
-
-void add_policy(CLI::App& app, Options& options) {
-  add_text(
-      app, "--policy", "FILE",
-      [&](const std::string& text) { set_once(options.policy_file, text, "--policy"); },
-      "The policy (YAML or JSON). Without one, nothing is allowed");
-}
-
-void add_bounds(CLI::App& app, Options& options) {
-  add_text(
-      app, "--timeout", "DURATION",
-      [&](const std::string& text) {
-        const auto timeout = base::parse_duration(text);
-        if (!timeout || timeout->count() <= 0) {
-          throw CLI::ValidationError(
-              "--timeout", "\"" + text + "\" is not a duration above 0; write 500ms, 30s or 1m30s");
-        }
-        set_once(options.timeout, *timeout, "--timeout");
-      },
-      "End after this time (500ms, 30s, 1m30s). Shortens the policy's timeout, never lengthens it");
-  add_text(
-      app, "--audit", "FILE",
-      [&](const std::string& text) { set_once(options.audit_file, text, "--audit"); },
-      "Append each decision and each outcome to FILE, one JSON object a line");
-}
-
-/// A choice among names; CLI11 shows them in the help and refuses others.
-template <class T>
-void add_choice(CLI::App& app, const std::string& name, const std::string& help,
-                const std::vector<std::pair<std::string, T>>& choices,
-                const std::function<void(T)>& take) {
-  std::string names;
-  for (const auto& [text, value] : choices) {
-    names += (names.empty() ? "" : "|") + text;
-  }
-  add_text(
-      app, name, names,
-      [name, names, choices, take](const std::string& text) {
-        for (const auto& [known, value] : choices) {
-          if (known == text) {
-            return take(value);
-          }
-        }
-        throw CLI::ValidationError(name, "\"" + text + "\" is none of " + names);
-      },
-      help);
-}
 
 void take_environment(Options& options, const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -158,11 +61,6 @@ void take_header(Options& options, const std::string& text) {
   const std::size_t value = text.find_first_not_of(" \t", colon + 1);
   options.headers.push_back({.name = text.substr(0, colon),
                              .value = value == std::string::npos ? "" : text.substr(value)});
-}
-
-/// For the help only: operands are taken out before CLI11 sees the arguments.
-void show_operand(CLI::App& app, const std::string& name, const std::string& help) {
-  app.add_option(name, help)->type_name("");
 }
 
 void add_isolation(CLI::App& app, Options& options, const std::string& guest) {
@@ -368,19 +266,6 @@ void add_cache_commands(CLI::App& root, Options& options) {
   }
 }
 
-void add_mcp(CLI::App& root, Options& options) {
-  CLI::App& mcp = *root.add_subcommand(
-      "mcp", "Serve the policy's tools to an agent, by the Model Context Protocol");
-  add_policy(mcp, options);
-  add_bounds(mcp, options);
-  mcp.footer(
-      "Speaks on standard input and output, one message a line; started by the agent's program.\n"
-      "run_python and run_javascript are always there, the other tools where the policy can grant\n"
-      "them. --timeout holds for each call.\n\n"
-      "Example:\n"
-      "  omnisandbox mcp --policy policy.yaml --audit audit.jsonl");
-}
-
 }  // namespace
 
 std::string help_text(const CLI::App& app) {
@@ -431,6 +316,7 @@ std::unique_ptr<CLI::App> make_command_tree(Options& options) {
   add_call(*root, options);
   add_policy_commands(*root, options);
   add_cache_commands(*root, options);
+  add_audit_commands(*root, options);
   add_mcp(*root, options);
   CLI::App& doctor =
       *root->add_subcommand("doctor", "Show what this machine and this build can isolate");

@@ -23,6 +23,10 @@ int cache_list_command(const Options& options);
 int cache_clear_command(const Options& options);
 int compile_command(const Options& options);
 
+int audit_tail_command(const Options& options);
+int audit_query_command(const Options& options);
+int audit_stats_command(const Options& options);
+
 int mcp_command(const Options& options);
 
 int doctor_command(const Options& options);

@@ -19,7 +19,7 @@ namespace omnisandbox::cli {
 namespace {
 
 int dispatch(const Options& options) {
-  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 14> commands = {{
+  constexpr std::array<std::pair<std::string_view, int (*)(const Options&)>, 17> commands = {{
       {"run", &run_command},
       {"eval", &eval_command},
       {"call-export", &call_export_command},
@@ -30,6 +30,9 @@ int dispatch(const Options& options) {
       {"cache ls", &cache_list_command},
       {"cache clear", &cache_clear_command},
       {"compile", &compile_command},
+      {"audit tail", &audit_tail_command},
+      {"audit query", &audit_query_command},
+      {"audit stats", &audit_stats_command},
       {"mcp", &mcp_command},
       {"doctor", &doctor_command},
       {"completion", &completion_command},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,17 @@
 #include "runner/backend.h"
 
 namespace omnisandbox::cli {
+
+/// Of the commands of `audit`: which records, as it was written.
+struct AuditChoice {
+  std::optional<std::string> since{};
+  std::optional<std::string> until{};
+  std::optional<std::string> capability{};
+  std::optional<std::string> answer{};
+  std::optional<std::string> run_id{};
+  std::size_t last_count = 10;
+  bool follow = false;
+};
 
 /// What was written on the command line, each value converted and nothing looked up yet.
 struct Options {
@@ -34,6 +46,14 @@ struct Options {
   // Of `eval`:
   Language language = Language::python;
   std::optional<std::string> code_file{};
+  // Of `mcp`:
+  std::optional<std::string> http_address{};  ///< HOST:PORT; unset: standard input and output
+  std::optional<std::string> token_file{};
+  bool no_token = false;
+  std::vector<std::string> allowed_http_hosts{};
+  std::vector<std::string> allowed_origins{};
+  std::optional<std::string> tools_folder{};
+  AuditChoice audit{};
   // Of `call http_fetch`:
   std::optional<std::string> method{};
   std::vector<HttpHeader> headers{};

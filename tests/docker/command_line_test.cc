@@ -16,10 +16,13 @@ struct Ran {
   std::string output;
 };
 
-/// The program `omnisandbox` with the test's engine; `arguments` is shell text.
-Ran omnisandbox_command(const std::string& arguments) {
+/// The program `omnisandbox` with the test's engine, or another one; `arguments` is shell text, and
+/// so is what stands before the program.
+Ran omnisandbox_command(const std::string& arguments,
+                        const std::string& engine = test_engine().address(),
+                        const std::string& before = "") {
   const std::string line =
-      "DOCKER_HOST=" + test_engine().address() + " " OMNISANDBOX_COMMAND " " + arguments + " 2>&1";
+      before + "DOCKER_HOST=" + engine + " " OMNISANDBOX_COMMAND " " + arguments + " 2>&1";
   Ran ran;
   FILE* pipe = ::popen(line.c_str(), "r");
   std::array<char, 4096> buffer;
@@ -74,6 +77,34 @@ TEST(DockerCommandLine, RunsWithTheImageOrTheDockerSection) {
   const std::string wrong = policy_file(folder, "docker: {image: \"test:1\", privileged: true}\n");
   EXPECT_EQ(omnisandbox_command("run " + wrong + "--sandbox docker -- sh -c true").code, 2);
   EXPECT_EQ(containers_left(), 0U);
+}
+
+TEST(DockerCommandLine, AnAgentRunsCommandsInContainers) {
+  SharedFolder folder;
+  const std::string policy = policy_file(folder, "docker: {image: \"test:1\"}\n");
+  const auto call = [](int id, const std::string& command) {
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
+           R"(,"method":"tools/call","params":{"name":"run_container","arguments":{"command":")" +
+           command + R"(","args":["-c","cat /etc/hostname; echo inside"]}}})" + "\n";
+  };
+  folder.write("ask.jsonl", R"({"jsonrpc":"2.0","id":1,"method":"initialize",)"
+                            R"("params":{"protocolVersion":"2025-11-25","capabilities":{}}})"
+                            "\n"
+                            R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})"
+                            "\n" +
+                                call(3, "sh") + call(4, "cat"));
+  // Its input stays open while the container runs, as that of an agent does.
+  const std::string asking = "(cat " + (folder.path() / "ask.jsonl").string() + "; sleep 10) | ";
+  const Ran ran = omnisandbox_command("mcp " + policy, test_engine().address(), asking);
+  EXPECT_EQ(ran.code, 0) << ran.output;
+  EXPECT_THAT(ran.output,
+              testing::AllOf(HasSubstr("container of the image test:1"), HasSubstr("inside\\n"),
+                             HasSubstr(R"("kind":"docker")"), HasSubstr("denied: exec_run cat")));
+  EXPECT_EQ(containers_left(), 0U);
+  // Without an engine it is not offered, and says why.
+  const Ran without = omnisandbox_command("mcp " + policy, "unix:///nonexistent", asking);
+  EXPECT_THAT(without.output, HasSubstr("run_container is not offered: "));
+  EXPECT_THAT(without.output, HasSubstr("there is no tool \\\"run_container\\\""));
 }
 
 TEST(DockerCommandLine, AfterAKillEverythingInTheContainerEndsAndTheNextRunRemovesIt) {

@@ -1,4 +1,4 @@
-"""`omnisandbox mcp` with the official Python SDK of the protocol, in both of its eras. Runs itself again in the SDK's virtual environment
+"""`omnisandbox mcp` with the official Python SDK of the protocol, in both of its eras and by both of its transports. Runs itself again in the SDK's virtual environment
 (scripts/install_mcp_clients.sh)."""
 
 import os
@@ -21,6 +21,9 @@ import unittest
 
 import support
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp_http_peer import HttpServer
 from support import Case
 
 LEGACY, MODERN = "legacy", "auto"
@@ -123,6 +126,21 @@ class Sdk(Case, unittest.IsolatedAsyncioTestCase):
                 self.assertAlmostEqual(progress[0][1], 30.0, places=3)
                 self.assertEqual(progress[0][2], "running")
                 self.assertEqual([data["denial"]["resource"] for data in logged], ["/etc/shadow"])
+
+
+class SdkByHttp(Sdk):
+    """The same by Streamable HTTP."""
+
+    def parameters(self, *args):
+        server = HttpServer(self, *args)
+        server.read_errors()
+        return streamable_http_client(server.url, http_client=create_mcp_http_client(headers={"Authorization": f"Bearer {server.token}"}))
+
+    async def test_without_the_token(self):
+        server = HttpServer(self)
+        with self.assertRaises(Exception):
+            async with Client(streamable_http_client(server.url), mode=LEGACY):
+                self.fail("it was let in")
 
 
 if __name__ == "__main__":
