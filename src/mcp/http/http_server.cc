@@ -172,6 +172,13 @@ class HttpServer::Impl final : public Connection::Taker {
 
   void tick() {
     const auto now = Clock::now();
+    // First, so that a tick that fails is not the last one.
+    tick_timer_.expires_at(now + tick_interval);
+    tick_timer_.async_wait([this](ErrorCode error) {
+      if (!error) {
+        tick();
+      }
+    });
     // A copy: who is closed leaves the set.
     const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
     for (const auto& connection : all) {
@@ -182,12 +189,6 @@ class HttpServer::Impl final : public Connection::Taker {
     }
     endpoint_.tick(now);
     wait_for_clients();
-    tick_timer_.expires_at(now + tick_interval);
-    tick_timer_.async_wait([this](ErrorCode error) {
-      if (!error) {
-        tick();
-      }
-    });
   }
 
   const tcp protocol_;
