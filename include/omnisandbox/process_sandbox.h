@@ -77,6 +77,10 @@ struct ProcessRunOptions {
   std::optional<CommandSignals> signals{};
   /// After a stop the command gets SIGTERM and this long to end by itself; then all is killed.
   std::chrono::milliseconds stop_grace{};
+  /// Result::refusals is set: it says what the command was refused, and what would allow it. Each
+  /// call that names a file then takes some tens of microseconds longer. What it says tells whoever
+  /// reads it which files the host has.
+  bool explain = false;
 };
 
 /// Confinement of native commands by the kernel: each run sees only what its policy opens, executes

@@ -44,6 +44,31 @@ enum class CacheUse : std::uint8_t {
 /// "none", "miss" or "hit".
 std::string_view to_string(CacheUse use) noexcept;
 
+/// What a confined command was refused.
+enum class RefusedThing : std::uint8_t { path, program, host, system_call };
+/// "path", "program", "host" or "system_call".
+std::string_view to_string(RefusedThing thing) noexcept;
+
+/// Why something did not work inside a sandbox: a diagnosis, made beside the layers that refused
+/// it, which decide by themselves. All texts are safe to print.
+struct Refusal {
+  RefusedThing thing{};
+  std::string action;       ///< "read", "write", "run", "reach", "call"
+  std::string name;         ///< the path, program, host or system call, as the command gave it
+  std::string layer;        ///< what refused it: "file view", "landlock", "seccomp", "proxy"
+  std::string reason;       ///< one sentence
+  std::string rule;         ///< the policy's rule that refused it; empty: no rule allows it
+  std::string remedy;       ///< the policy line that would allow it; empty where nothing can
+  std::uint64_t count = 1;  ///< how often
+};
+
+/// Everything that a run was refused, as far as it was looked at.
+struct RefusalReport {
+  std::vector<Refusal> entries;  ///< in order, equal ones once; at most `max_reported_refusals`
+  std::uint64_t count = 0;       ///< equal ones too
+  bool is_cut = false;           ///< there was more than is kept or looked at
+};
+
 /// The outcome of one run. What the guest printed is kept up to `max_output_bytes` each; the byte
 /// counts tell how much there was. (The members are not called `stdout`/`stderr`: those are
 /// macros.)
@@ -62,13 +87,15 @@ struct Result {
   std::optional<std::uint64_t> fuel_consumed;  ///< set when fuel was metered
   CacheUse module_cache = CacheUse::none;
   SandboxDescription sandbox;
-  std::vector<Denial> denials;     ///< of this run, in order; at most `max_reported_denials`
-  std::uint64_t denial_count = 0;  ///< all of them
-  std::optional<Error> error;      ///< set unless status is ok or exited
-  std::string run_id;              ///< the same as in the audit records
+  std::vector<Denial> denials;            ///< of this run, in order; at most `max_reported_denials`
+  std::uint64_t denial_count = 0;         ///< all of them
+  std::optional<RefusalReport> refusals;  ///< set where the run was asked to explain itself
+  std::optional<Error> error;             ///< set unless status is ok or exited
+  std::string run_id;                     ///< the same as in the audit records
 };
 
 /// A Result keeps this many denials; a guest that provokes more only raises the count.
 inline constexpr std::size_t max_reported_denials = 100;
+inline constexpr std::size_t max_reported_refusals = 100;
 
 }  // namespace omnisandbox

@@ -76,6 +76,12 @@ constexpr Names<Status, 10> status_names = {{
 constexpr Names<CacheUse, 3> cache_use_names = {
     {{CacheUse::none, "none"}, {CacheUse::miss, "miss"}, {CacheUse::hit, "hit"}}};
 
+constexpr Names<RefusedThing, 4> refused_thing_names = {
+    {{RefusedThing::path, "path"},
+     {RefusedThing::program, "program"},
+     {RefusedThing::host, "host"},
+     {RefusedThing::system_call, "system_call"}}};
+
 }  // namespace
 
 std::string_view to_string(Capability capability) noexcept {
@@ -95,6 +101,10 @@ std::optional<NetworkMode> network_mode_from_string(std::string_view name) noexc
 std::string_view to_string(ErrorKind kind) noexcept { return name_of(error_kind_names, kind); }
 
 std::string_view to_string(Status status) noexcept { return name_of(status_names, status); }
+
+std::string_view to_string(RefusedThing thing) noexcept {
+  return name_of(refused_thing_names, thing);
+}
 
 std::string_view to_string(CacheUse use) noexcept { return name_of(cache_use_names, use); }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -64,6 +65,19 @@ inline int set_no_new_privileges() { return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0
 
 inline int install_seccomp_filter(const sock_fprog& program) {
   return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+/// The same for one that hands calls over: the receiving end (seccomp_unotify(2)), close-on-exec.
+inline int install_handing_filter(const sock_fprog& program) {
+  // A call that was received then is not taken back by signals, which a runtime may send often.
+  // Kernels before 5.19 do not know it.
+  constexpr unsigned long wait_killable = 1UL << 5;
+  const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  const long listener =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | wait_killable, &program);
+  return static_cast<int>(listener >= 0 || errno != EINVAL
+                              ? listener
+                              : ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
 }
 
 }  // namespace omnisandbox::linux_

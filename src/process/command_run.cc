@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "process/launcher_program.h"
 #include "process/output_stream.h"
 #include "process/prepared_sandbox.h"
+#include "process/refusal_watch.h"
 #include "process/run_outcome.h"
 #include "process/run_plan.h"
 #include "process/sandbox_pool.h"
@@ -50,7 +52,9 @@ class Run {
   Expected<Result> run() {
     start_ = Clock::now();
     RunPlan plan = TRY(make_plan(machinery_.cgroup_reach));
-    if (!take_prepared(plan.walls)) {
+    if (take_prepared(plan.walls)) {
+      sandbox_->start_command(plan.start);
+    } else {
       TRY(start_sandbox(plan));
     }
     const std::uint64_t limit = policy_.compiled().limits().max_output_bytes;
@@ -63,7 +67,6 @@ class Run {
     } else if (stdin_data_.empty()) {
       stdin_.reset();
     }
-    sandbox_->start_command(plan.start);
     TRY(serve());
     return result();
   }
@@ -105,7 +108,8 @@ class Run {
     auto started = PreparedSandbox::start(machinery_.launcher, std::move(cgroup), plan.walls,
                                           job_.streams == CommandStreams::terminal
                                               ? PreparedSandbox::Streams::terminal
-                                              : PreparedSandbox::Streams::pipes);
+                                              : PreparedSandbox::Streams::pipes,
+                                          &plan.start);
     if (!started) {
       lacks_namespaces_ = is_refusal(started.error().system_errno);
       return cannot_confine(started.error());
@@ -129,7 +133,9 @@ class Run {
   Expected<void> serve() {
     const linux_::WakeUp wake_up = TRY(linux_::WakeUp::create());
     const std::stop_callback on_stop(job_.stop, [&wake_up] { wake_up.wake(); });
-    std::vector<char> buffer(read_buffer_bytes);
+    // Not filled with zeros: most commands write little, and touch little of it.
+    const auto storage = std::make_unique_for_overwrite<char[]>(read_buffer_bytes);
+    const std::span buffer(storage.get(), read_buffer_bytes);
     while (!ending_) {
       TRY(wait_once(wake_up, buffer));
     }
@@ -146,7 +152,7 @@ class Run {
     };
     std::array<pollfd, 7> files = {
         entry(sandbox_->launcher.handle(), POLLIN),
-        entry(sandbox_->control, POLLIN),
+        pollfd{brings_descriptors() ? sandbox_->control.get() : -1, POLLIN, 0},
         entry(stdout_->pipe(), POLLIN),
         entry(stderr_->pipe(), POLLIN),
         entry(stdin_, POLLOUT),
@@ -179,6 +185,13 @@ class Run {
     }
     check_time_and_counters();
     return {};
+  }
+
+  // Other reports are read when the launcher has ended, which it does soon after: each would wake
+  // this thread for nothing.
+  bool brings_descriptors() const {
+    const LaunchPlan& walls = sandbox_->plan();
+    return walls.proxy_port != 0 || walls.hands_calls_over != 0;
   }
 
   milliseconds patience() const {
@@ -287,6 +300,16 @@ class Run {
                                                  judged_.deadline));
         }
         return {};
+      case Report::Kind::handed_calls:
+        if (descriptor.is_open() && sandbox_->plan().hands_calls_over != 0) {
+          watch_ = TRY(RefusalWatch::start(
+              std::move(descriptor),
+              {.policy = policy_,
+               .walls = sandbox_->plan(),
+               .enforcing_filter = filter_for(machinery_, sandbox_->plan()),
+               .wants_network = judged_.wants_network && machinery_.egress != nullptr}));
+        }
+        return {};
       case Report::Kind::setup_failed:
       case Report::Kind::exec_failed:
         if (!failure_) {
@@ -347,6 +370,13 @@ class Run {
     result.denials = refused.denials;
     result.denial_count = refused.denial_count;
     result.run_id = job_.run_id;
+    if (watch_ != nullptr) {
+      RefusalList refusals = watch_->finish();
+      for (const Denial& denial : refused.denials) {
+        refusals.add(refusal_of_host(denial));
+      }
+      result.refusals = refusals.take();
+    }
     set_outcome(
         result,
         {.policy = policy_, .judged = judged_, .job = job_, .end = end_, .wait_status = status_});
@@ -366,6 +396,7 @@ class Run {
   std::optional<OutputStream> stdout_;
   std::optional<OutputStream> stderr_;
   std::unique_ptr<EgressSession> egress_;
+  std::unique_ptr<RefusalWatch> watch_;  // uses the sandbox's plan
   Clock::time_point start_;
   Clock::time_point next_count_;
   std::size_t stdin_done_ = 0;

@@ -20,6 +20,9 @@
 
 namespace omnisandbox::process {
 
+/// Whether the Result says what the command was refused.
+enum class Explain : bool { no, yes };
+
 /// One command to run, not judged yet.
 struct CommandJob {
   std::string command{};
@@ -35,6 +38,7 @@ struct CommandJob {
   /// Each byte that comes there is a signal for the command. Non-blocking; may be null.
   const linux_::Fd* signals = nullptr;
   std::chrono::milliseconds stop_grace{};
+  Explain explain = Explain::no;
 };
 
 /// What all runs of one sandbox share. Outlives them.

@@ -129,6 +129,7 @@ void visit(Visitor& visitor,
   visitor(plan.watched_tasks);
   visitor(plan.watched_cpu_ms);
   visitor(plan.has_terminal);
+  visitor(plan.hands_calls_over);
   visitor(plan.failing_step);
 }
 template <class Visitor>

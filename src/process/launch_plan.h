@@ -85,6 +85,8 @@ struct LaunchPlan {
   std::uint64_t watched_cpu_ms = 0;  ///< of the whole tree; no cgroup watches that
   /// 1: the standard streams are a terminal, which becomes the command's own.
   std::uint8_t has_terminal = 0;
+  /// 1: the filter hands calls over, and the library answers them.
+  std::uint8_t hands_calls_over = 0;
   /// For tests of what a failing step leaves behind: the step of this number fails; 0: none.
   std::uint32_t failing_step = 0;
   bool operator==(const LaunchPlan&) const = default;
@@ -120,7 +122,8 @@ struct Report {
     process_limit,  ///< likewise
     cpu_limit,      ///< likewise
     peak_memory,    ///< what that watch saw at most: `value` KiB
-    listener,       ///< a descriptor comes with it
+    listener,       ///< of the proxy; a descriptor comes with it
+    handed_calls,   ///< a descriptor comes with it, where calls are received and answered
   };
   Kind kind = Kind::setup_failed;
   std::int32_t error_number = 0;

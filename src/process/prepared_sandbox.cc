@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "linux/channels.h"
+#include "linux/message_socket.h"
 #include "linux/terminal_pair.h"
 
 namespace omnisandbox::process {
@@ -23,19 +24,24 @@ constexpr std::size_t wide_pipe_bytes = 1024 * 1024;
 
 Expected<std::unique_ptr<PreparedSandbox>> PreparedSandbox::start(const linux_::Fd& launcher,
                                                                   RunCgroup cgroup, LaunchPlan plan,
-                                                                  Streams streams) {
+                                                                  Streams streams,
+                                                                  const CommandStart* command) {
   std::unique_ptr<PreparedSandbox> sandbox(new PreparedSandbox(std::move(cgroup), std::move(plan)));
   sandbox->started_at = std::chrono::steady_clock::now();
-  TRY(sandbox->spawn(launcher, streams));
-  // A launcher that ends early closes the channel; its report says more than this failure.
-  if (!linux_::send_all(sandbox->control, framed(encode(sandbox->plan_)))) {
-    sandbox->launcher.kill();
+  std::string messages = framed(encode(sandbox->plan_));
+  if (command != nullptr) {
+    messages += framed(encode(*command));
   }
+  TRY(sandbox->spawn(launcher, streams, messages));
   return sandbox;
 }
 
-Expected<void> PreparedSandbox::spawn(const linux_::Fd& program, Streams streams) {
+Expected<void> PreparedSandbox::spawn(const linux_::Fd& program, Streams streams,
+                                      std::string_view messages) {
   linux_::SocketPair channel = TRY(linux_::make_stream_socket_pair());
+  // As much as the channel takes waits there when the launcher starts: it does not sleep until this
+  // thread runs again.
+  const linux_::Transfer early = TRY(linux_::send_now(channel.left, messages, nullptr));
   linux_::Pipe for_signals = TRY(linux_::make_pipe());
   // The command's ends, open until it has them.
   linux_::Fd given_input;
@@ -76,7 +82,13 @@ Expected<void> PreparedSandbox::spawn(const linux_::Fd& program, Streams streams
                      .kept_capabilities = launcher_capabilities}));
   control = std::move(channel.left);
   signals = std::move(for_signals.write_end);
-  return linux_::set_nonblocking(signals);
+  TRY(linux_::set_nonblocking(signals));
+  // A launcher that ends early closes the channel; its report says more than this failure.
+  channel.right.reset();
+  if (early.bytes < messages.size() && !linux_::send_all(control, messages.substr(early.bytes))) {
+    launcher.kill();
+  }
+  return {};
 }
 
 void PreparedSandbox::start_command(const CommandStart& start) const {

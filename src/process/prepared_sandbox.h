@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "linux/child_process.h"
 #include "linux/fd.h"
@@ -21,9 +22,11 @@ class PreparedSandbox {
 
   /// Starts the launcher and tells it the plan; does not wait for the walls: the launcher's reports
   /// come over `control`. An Error carries errno of what was refused.
+  /// `command`: what to run at once, or null where `start_command` says it later.
   static Expected<std::unique_ptr<PreparedSandbox>> start(const linux_::Fd& launcher,
                                                           RunCgroup cgroup, LaunchPlan plan,
-                                                          Streams streams);
+                                                          Streams streams,
+                                                          const CommandStart* command);
   ~PreparedSandbox();
   PreparedSandbox(const PreparedSandbox&) = delete;
   PreparedSandbox& operator=(const PreparedSandbox&) = delete;
@@ -48,7 +51,7 @@ class PreparedSandbox {
  private:
   PreparedSandbox(RunCgroup cgroup, LaunchPlan plan)
       : plan_(std::move(plan)), cgroup_(std::move(cgroup)) {}
-  Expected<void> spawn(const linux_::Fd& program, Streams streams);
+  Expected<void> spawn(const linux_::Fd& program, Streams streams, std::string_view messages);
 
   const LaunchPlan plan_;
   const RunCgroup cgroup_;  // removed after the processes are gone: the destructor sees to it

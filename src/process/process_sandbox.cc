@@ -40,7 +40,9 @@ class ProcessSandbox::Impl {
     entry.time = std::chrono::system_clock::now();
     entry.run_id = run_id;
     entry.sandbox = "process";
-    entry.operation = "run";
+    if (entry.operation.empty()) {
+      entry.operation = "run";
+    }
     auto written = options.audit->write(entry);
     return policy.config().audit_required ? written : Expected<void>{};
   }
@@ -97,7 +99,8 @@ Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::
       .run_id = run_id,
       .streams = options.streams,
       .signals = process::signal_source(options.signals),
-      .stop_grace = options.stop_grace};
+      .stop_grace = options.stop_grace,
+      .explain = options.explain ? process::Explain::yes : process::Explain::no};
   auto result = process::run_confined(impl_->policy, *impl_->machinery, job);
   AuditRecord outcome;
   outcome.event = AuditRecord::Event::outcome;
@@ -109,6 +112,11 @@ Expected<Result> ProcessSandbox::run(std::string_view command, std::vector<std::
     outcome.reason = result.error().message;
   }
   outcome.resource = job.command;
+  if (result) {
+    for (AuditRecord& refused : audit::refusal_records(*result)) {
+      TRY(impl_->record(std::move(refused), run_id));
+    }
+  }
   TRY(impl_->record(std::move(outcome), run_id));
   return result;
 }

@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "linux/file_system.h"
 #include "policy/compiled_policy.h"
+#include "process/filter_program.h"
 #include "process/step_identity.h"
 #include "process/view_builder.h"
 
@@ -64,18 +65,18 @@ Expected<void> use_landlock_alone(FileViewPlan& view, const std::string& main_pr
   return {};
 }
 
-const std::string& filter_for(const RunMachinery& machinery, bool proxied, Tier tier) {
-  if (proxied) {
-    return machinery.filter_with_network;
-  }
-  return tier == Tier::landlock_only ? machinery.filter_without_ipc
-                                     : machinery.filter_without_network;
-}
-
 }  // namespace
 
 bool has_proxy(const JudgedCommand& judged, const RunMachinery& machinery, Tier tier) {
   return tier == Tier::namespaces && judged.wants_network && machinery.egress != nullptr;
+}
+
+const std::string& filter_for(const RunMachinery& machinery, const LaunchPlan& walls) {
+  if (walls.proxy_port != 0) {
+    return machinery.filter_with_network;
+  }
+  return walls.tier == Tier::landlock_only ? machinery.filter_without_ipc
+                                           : machinery.filter_without_network;
 }
 
 CgroupLimits cgroup_limits(const policy::CompiledPolicy& policy, const JudgedCommand& judged) {
@@ -100,11 +101,15 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   walls.tier = request.tier;
   walls.steps = std::move(view.steps);
   walls.landlock_paths = std::move(view.landlock_paths);
-  walls.seccomp_filter = filter_for(request.machinery, proxied, request.tier);
   walls.limits = resource_limits(compiled.limits(), judged.memory_bytes, request.policy.config(),
                                  request.reach, request.tier);
   walls.host_name = "sandbox";
   walls.proxy_port = proxied ? proxy_port : std::uint16_t{0};
+  walls.seccomp_filter = filter_for(request.machinery, walls);
+  if (request.job.explain == Explain::yes) {
+    walls.hands_calls_over = 1;
+    walls.seccomp_filter = handing_over(walls.seccomp_filter);
+  }
   walls.has_terminal = request.job.streams == CommandStreams::terminal ? 1 : 0;
   walls.watched_memory_bytes = request.reach.memory ? 0 : judged.memory_bytes;
   walls.watched_tasks = request.reach.tasks ? 0 : compiled.limits().max_processes;

@@ -36,6 +36,9 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request);
 /// Whether commands reach the policy's hosts through a proxy.
 bool has_proxy(const JudgedCommand& judged, const RunMachinery& machinery, Tier tier);
 
+/// The filter that decides of a run's system calls.
+const std::string& filter_for(const RunMachinery& machinery, const LaunchPlan& walls);
+
 /// What the control groups of a run are to hold.
 CgroupLimits cgroup_limits(const policy::CompiledPolicy& policy, const JudgedCommand& judged);
 

@@ -14,8 +14,8 @@ std::unique_ptr<PreparedSandbox> make(const linux_::Fd& launcher, const LaunchPl
       cgroup.limits_tasks() != (walls.watched_tasks == 0)) {
     return nullptr;
   }
-  auto made =
-      PreparedSandbox::start(launcher, std::move(cgroup), walls, PreparedSandbox::Streams::pipes);
+  auto made = PreparedSandbox::start(launcher, std::move(cgroup), walls,
+                                     PreparedSandbox::Streams::pipes, nullptr);
   return made ? std::move(*made) : nullptr;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,6 +25,7 @@
 #include "base/try.h"
 #include "linux/fd.h"
 #include "linux/file_system.h"
+#include "process/filter_program.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -59,9 +61,9 @@ constexpr const char* allowed_calls[] = {
     "prlimit64", "restart_syscall", "rseq", "sched_get_priority_max", "sched_get_priority_min",
     "sched_getaffinity", "sched_getattr", "sched_getparam", "sched_getscheduler",
     "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
-    "sched_setscheduler", "sched_yield", "seccomp", "set_robust_list", "set_thread_area",
-    "set_tid_address", "setpgid", "setpriority", "setrlimit", "setsid", "tgkill", "times", "tkill",
-    "vfork", "wait4", "waitid", "waitpid", "getcpu",
+    "sched_setscheduler", "sched_yield", "set_robust_list", "set_thread_area", "set_tid_address",
+    "setpgid", "setpriority", "setrlimit", "setsid", "tgkill", "times", "tkill", "vfork", "wait4",
+    "waitid", "waitpid", "getcpu",
     // Refused by the kernel to a process without capabilities, and asked for all the same
     "setfsgid", "setfsuid", "setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid",
     "setuid", "capset", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
@@ -329,6 +331,9 @@ void add_mode_calls(Filter& filter) {
 constexpr std::uint64_t refused_requests[] = {TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS,
                                               FS_IOC_FSSETXATTR};
 
+// Narrower filters of a command's own are welcome; one that hands calls over is not.
+constexpr std::uint64_t new_listener = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
 void add_conditional_calls(Filter& filter, FilterKind kind) {
   // Threads and processes, but no namespaces. clone3 passes its flags in memory, where no filter
   // can see them; the C library falls back to clone where it does not exist.
@@ -342,6 +347,9 @@ void add_conditional_calls(Filter& filter, FilterKind kind) {
   for (const std::uint64_t request : refused_requests) {
     filter.refuse_if("ioctl", EPERM, low_equals(1, request));
   }
+  filter.allow_if("seccomp", SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, new_listener, 0));
+  filter.refuse_if("seccomp", listener_refusal,
+                   SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, new_listener, new_listener));
   add_sockets(filter, kind);
   add_mode_calls(filter);
   // Asking, and staying with the ordinary layout of memory.

@@ -99,9 +99,19 @@ bool confine_self(const LaunchPlan& plan, StepCounter& steps, int ruleset, Failu
   std::vector<sock_filter> filter(plan.seccomp_filter.size() / sizeof(sock_filter));
   std::memcpy(filter.data(), plan.seccomp_filter.data(), filter.size() * sizeof(sock_filter));
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  if (steps.fails_here() || linux_::install_seccomp_filter(program) != 0) {
-    return fail(failure, "seccomp", "SECCOMP_SET_MODE_FILTER");
+  if (plan.hands_calls_over == 0) {
+    return (!steps.fails_here() && linux_::install_seccomp_filter(program) == 0) ||
+           fail(failure, "seccomp", "SECCOMP_SET_MODE_FILTER");
   }
+  const linux_::Fd receiver(steps.fails_here() ? -1 : linux_::install_handing_filter(program));
+  if (!receiver.is_open()) {
+    return fail(failure, "seccomp", "SECCOMP_FILTER_FLAG_NEW_LISTENER");
+  }
+  // From here on only calls that the filter neither refuses nor hands over, until the library
+  // answers them.
+  Report report;
+  report.kind = Report::Kind::handed_calls;
+  send_report(report, receiver.get());
   return true;
 }
 

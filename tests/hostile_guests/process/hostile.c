@@ -4,6 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -15,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -405,6 +409,81 @@ static void needed_calls(char** args) {
          mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 }
 
+/* Names files without end, from many threads: nothing waits for all of them to be looked at. */
+static void* name_files(void* unused) {
+  (void)unused;
+  char path[64];
+  for (unsigned number = 0;; ++number) {
+    snprintf(path, sizeof path, "/etc/new%u", number % 5000);
+    if (open(path, O_WRONLY | O_CREAT, 0600) >= 0) verdict(path, 0);
+    syscall(SYS_unshare, CLONE_NEWUSER);
+  }
+  return NULL;
+}
+
+static void name_flood(char** args) {
+  for (int thread = atoi(args[0]); thread > 0; --thread) {
+    pthread_t unused;
+    pthread_create(&unused, NULL, name_files, NULL);
+  }
+  name_files(NULL);
+}
+
+/* Processes that are killed while some of their threads wait for an answer. */
+static void die_while_asking(char** args) {
+  for (int round = atoi(args[0]); round > 0; --round) {
+    pid_t child = fork();
+    if (child == 0) {
+      char* threads[] = {"3"};
+      name_flood(threads);
+    }
+    usleep((useconds_t)(round % 7) * 300);
+    kill(child, round % 2 == 0 ? SIGKILL : SIGTERM);
+    waitpid(child, NULL, 0);
+  }
+  printf("done\n");
+}
+
+/* A listener of the command's own would be asked instead of the sandbox's, and let all through. */
+static void own_listener(char** args) {
+  (void)args;
+  struct sock_filter hand_over[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)};
+  struct sock_fprog program = {1, hand_over};
+  for (unsigned long flags = 0; flags < 64; ++flags) {
+    if ((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0) {
+      unsigned long high = flags % 2 == 0 ? 0 : 0xffffffff00000000UL;
+      long file = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, high | flags, &program);
+      if (file >= 0 || errno != EINVAL) verdict("a listener", file);
+    }
+  }
+  verdict("a listener by prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL));
+  struct sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  struct sock_fprog harmless = {1, allow};
+  printf("a filter of its own: %ld\n", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &harmless));
+  verdict("unshare", unshare(CLONE_NEWUSER));
+  verdict("ptrace", ptrace(PTRACE_TRACEME, 0, 0, 0));
+}
+
+/* Names that are no names, and names that are no text. */
+static void strange_names(char** args) {
+  (void)args;
+  verdict("a name at no address", open((const char*)1, O_RDONLY));
+  verdict("an empty name", open("", O_RDONLY));
+  char* page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(page + 4096, 4096);
+  memset(page, 'a', 4096);
+  verdict("a name without an end", open(page, O_RDONLY));
+  strcpy(page + 4096 - 10, "/etc/none");
+  verdict("a name that ends with its page", open(page + 4096 - 10, O_RDONLY));
+  verdict("a name with escapes",
+          open("/etc/\033[2J\033]0;owned\007\n\xff\xe2\x80\xae", O_WRONLY | O_CREAT, 0600));
+  memset(page, 'a', 4096);
+  memcpy(page, "/etc/", 5);
+  page[250] = 0;
+  verdict("a long name", open(page, O_WRONLY | O_CREAT, 0600));
+  verdict("a folder that is no folder", openat(9999, "etc/x", O_RDONLY));
+}
+
 int main(int argc, char** argv) {
   struct {
     const char* name;
@@ -419,7 +498,9 @@ int main(int argc, char** argv) {
                  {"fill_disk", fill_disk},       {"look_around", look_around},
                  {"burn_cpu", burn_cpu},         {"catch_signal", catch_signal},
                  {"in_terminal", in_terminal},   {"grow_sparse", grow_sparse},
-                 {"needed_calls", needed_calls}, {"metadata", metadata}};
+                 {"needed_calls", needed_calls}, {"metadata", metadata},
+                 {"name_flood", name_flood},     {"die_while_asking", die_while_asking},
+                 {"own_listener", own_listener}, {"strange_names", strange_names}};
   for (size_t index = 0; argc > 1 && index < sizeof attacks / sizeof attacks[0]; ++index) {
     if (strcmp(argv[1], attacks[index].name) == 0) {
       attacks[index].attack(argv + 2);
