@@ -22,7 +22,6 @@
 #include "process/run_outcome.h"
 #include "process/run_plan.h"
 #include "process/sandbox_pool.h"
-#include "process/seccomp_filter.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -301,15 +300,7 @@ class Run {
         }
         return {};
       case Report::Kind::handed_calls:
-        if (descriptor.is_open() && sandbox_->plan().hands_calls_over != 0) {
-          watch_ = TRY(RefusalWatch::start(
-              std::move(descriptor),
-              {.policy = policy_,
-               .walls = sandbox_->plan(),
-               .enforcing_filter = filter_for(machinery_, sandbox_->plan()),
-               .wants_network = judged_.wants_network && machinery_.egress != nullptr}));
-        }
-        return {};
+        return start_watch(std::move(descriptor));
       case Report::Kind::setup_failed:
       case Report::Kind::exec_failed:
         if (!failure_) {
@@ -333,6 +324,20 @@ class Run {
         return {};
     }
     return base::make_error(ErrorKind::internal, "the launcher sent an unknown report");
+  }
+
+  Expected<void> start_watch(linux_::Fd listener) {
+    if (!listener.is_open() || sandbox_->plan().hands_calls_over == 0) {
+      return {};
+    }
+    const std::string_view enforcing = TRY(filter_for(machinery_, sandbox_->plan()));
+    watch_ = TRY(RefusalWatch::start(
+        std::move(listener),
+        {.policy = policy_,
+         .walls = sandbox_->plan(),
+         .enforcing_filter = std::string(enforcing),
+         .wants_network = judged_.wants_network && machinery_.egress != nullptr}));
+    return {};
   }
 
   // --- afterwards ---
@@ -417,11 +422,6 @@ class Run {
 Expected<std::unique_ptr<RunMachinery>> prepare_machinery(const MachineryOptions& options) {
   auto machinery = std::make_unique<RunMachinery>();
   machinery->launcher = TRY(open_launcher(options.launcher));
-  machinery->filter_without_network = TRY(build_seccomp_filter(FilterKind::no_network));
-  machinery->filter_without_ipc = TRY(build_seccomp_filter(FilterKind::without_namespaces));
-  if (options.egress != nullptr) {
-    machinery->filter_with_network = TRY(build_seccomp_filter(FilterKind::proxied));
-  }
   machinery->egress = options.egress;
   machinery->cgroup_reach = RunCgroup::create(probe_limits).reach();
   if (options.warm_sandboxes > 0) {

@@ -17,6 +17,7 @@
 #include "process/egress_server.h"
 #include "process/run_cgroup.h"
 #include "process/sandbox_pool.h"
+#include "process/seccomp_filters.h"
 
 namespace omnisandbox::process {
 
@@ -44,12 +45,10 @@ struct CommandJob {
 /// What all runs of one sandbox share. Outlives them.
 struct RunMachinery {
   linux_::Fd launcher;
-  std::string filter_without_network;
-  std::string filter_with_network;
+  SeccompFilters filters;
   EgressServer* egress = nullptr;  ///< may be null: no network
   /// For tests: do not try namespaces.
   bool without_namespaces = false;
-  std::string filter_without_ipc;  ///< of the second tier, which shares the host's IPC
   /// For tests of what a failing step leaves behind; see LaunchPlan::failing_step.
   std::uint32_t failing_step = 0;
   /// What control groups held when they were tried.

@@ -1,6 +1,5 @@
 #include "process/filter_program.h"
 
-#include <linux/audit.h>
 #include <linux/filter.h>
 
 #include <array>
@@ -9,17 +8,13 @@
 #include <cstring>
 #include <vector>
 
+#include "process/native_architecture.h"
 #include "process/watched_calls.h"
 
 namespace omnisandbox::process {
 namespace {
 
 static_assert(listener_refusal == EINVAL);
-#if defined(__x86_64__)
-constexpr std::uint32_t native_architecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native_architecture = AUDIT_ARCH_AARCH64;
-#endif
 
 std::vector<sock_filter> instructions_of(std::string_view program) {
   std::vector<sock_filter> instructions(program.size() / sizeof(sock_filter));

@@ -10,24 +10,20 @@
 #include <cstring>
 #include <random>
 
+#include "process/native_architecture.h"
 #include "process/seccomp_filter.h"
 #include "process/watched_calls.h"
 
 namespace omnisandbox::process {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
-#endif
-
 constexpr std::uint32_t refused_with(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
 seccomp_data call(int number, std::uint64_t first = 0, std::uint64_t second = 0) {
-  return {.nr = number, .arch = native, .instruction_pointer = 0, .args = {first, second}};
+  return {
+      .nr = number, .arch = native_architecture, .instruction_pointer = 0, .args = {first, second}};
 }
 
 TEST(FilterProgram, AnswersAsTheKernelDoes) {
@@ -87,14 +83,15 @@ TEST(FilterProgram, HandingOverKeepsEveryRefusal) {
     for (int number = 0; number < 500; ++number) {
       for (int round = 0; round < 40; ++round) {
         seccomp_data asked = call(number);
-        asked.arch = round % 8 == 7 ? std::uint32_t{AUDIT_ARCH_I386} : native;
+        asked.arch = round % 8 == 7 ? std::uint32_t{AUDIT_ARCH_I386} : native_architecture;
         for (auto& argument : asked.args) {
           argument = random() >> (random() % 64);
         }
         const auto before = answer_of(*filter, asked);
         const auto after = answer_of(handing, asked);
         ASSERT_TRUE(before && after);
-        const bool is_watched = asked.arch == native && find_watched_call(number) != nullptr;
+        const bool is_watched =
+            asked.arch == native_architecture && find_watched_call(number) != nullptr;
         if (is_watched ||
             (*before != SECCOMP_RET_ALLOW && *before != refused_with(listener_refusal))) {
           EXPECT_EQ(*after, SECCOMP_RET_USER_NOTIF) << number;

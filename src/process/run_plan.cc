@@ -71,12 +71,12 @@ bool has_proxy(const JudgedCommand& judged, const RunMachinery& machinery, Tier 
   return tier == Tier::namespaces && judged.wants_network && machinery.egress != nullptr;
 }
 
-const std::string& filter_for(const RunMachinery& machinery, const LaunchPlan& walls) {
+Expected<std::string_view> filter_for(const RunMachinery& machinery, const LaunchPlan& walls) {
   if (walls.proxy_port != 0) {
-    return machinery.filter_with_network;
+    return machinery.filters.get(FilterKind::proxied);
   }
-  return walls.tier == Tier::landlock_only ? machinery.filter_without_ipc
-                                           : machinery.filter_without_network;
+  return machinery.filters.get(walls.tier == Tier::landlock_only ? FilterKind::without_namespaces
+                                                                 : FilterKind::no_network);
 }
 
 CgroupLimits cgroup_limits(const policy::CompiledPolicy& policy, const JudgedCommand& judged) {
@@ -105,7 +105,7 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
                                  request.reach, request.tier);
   walls.host_name = "sandbox";
   walls.proxy_port = proxied ? proxy_port : std::uint16_t{0};
-  walls.seccomp_filter = filter_for(request.machinery, walls);
+  walls.seccomp_filter = std::string(TRY(filter_for(request.machinery, walls)));
   if (request.job.explain == Explain::yes) {
     walls.hands_calls_over = 1;
     walls.seccomp_filter = handing_over(walls.seccomp_filter);

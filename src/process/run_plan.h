@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "omnisandbox/expected.h"
 #include "omnisandbox/policy.h"
@@ -37,7 +38,7 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request);
 bool has_proxy(const JudgedCommand& judged, const RunMachinery& machinery, Tier tier);
 
 /// The filter that decides of a run's system calls.
-const std::string& filter_for(const RunMachinery& machinery, const LaunchPlan& walls);
+Expected<std::string_view> filter_for(const RunMachinery& machinery, const LaunchPlan& walls);
 
 /// What the control groups of a run are to hold.
 CgroupLimits cgroup_limits(const policy::CompiledPolicy& policy, const JudgedCommand& judged);

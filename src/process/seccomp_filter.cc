@@ -17,14 +17,17 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/fd.h"
 #include "linux/file_system.h"
+#include "process/argument_rules.h"
 #include "process/filter_program.h"
 
 namespace omnisandbox::process {
@@ -224,21 +227,21 @@ class Filter {
     rule(SCMP_ACT_ERRNO(static_cast<unsigned>(error)), call, {&condition, 1});
   }
 
-  /// `action` for every value of the argument's low half but these. libseccomp takes one condition
-  /// for an argument in a rule, so the rest is cut into ranges that share their upper bits.
-  void all_but(std::uint32_t action, const char* call, unsigned argument,
-               std::span<const std::uint64_t> values, unsigned bits = 0, std::uint64_t prefix = 0) {
-    const std::uint64_t mask = bits == 0 ? 0 : (low_half << (32 - bits)) & low_half;
-    const bool has_value = std::any_of(values.begin(), values.end(), [&](std::uint64_t value) {
-      return (value & mask) == prefix;
-    });
-    if (!has_value) {
-      const scmp_arg_cmp range = SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, prefix);
-      rule(action, call, {&range, 1});
-    } else if (bits < 32) {
-      all_but(action, call, argument, values, bits + 1, prefix);
-      all_but(action, call, argument, values, bits + 1, prefix | (1ULL << (31 - bits)));
+  /// By the low half of an argument, before all rules for that call. `if_listed` and `otherwise`:
+  /// SCMP_ACT_*, or nothing where the rules answer.
+  void by_argument(const char* call, unsigned argument, std::span<const std::uint64_t> values,
+                   std::optional<std::uint32_t> if_listed, std::optional<std::uint32_t> otherwise) {
+    const int number = ::seccomp_syscall_resolve_name(call);
+    if (number == __NR_SCMP_ERROR || number < 0) {
+      return;
     }
+    ArgumentRule rule{.call = number, .argument = argument, .values = {}};
+    for (const std::uint64_t value : values) {
+      rule.values.push_back(static_cast<std::uint32_t>(value));
+    }
+    rule.if_listed = if_listed;
+    rule.otherwise = otherwise;
+    argument_rules_.push_back(std::move(rule));
   }
 
   int problem() const { return problem_; }
@@ -252,6 +255,7 @@ class Filter {
   }
   std::unique_ptr<void, void (*)(scmp_filter_ctx)> context_;
   int problem_ = 0;
+  std::vector<ArgumentRule> argument_rules_;
   std::vector<std::string_view> withheld_;
 };
 
@@ -266,7 +270,7 @@ Expected<std::string> Filter::exported() const {
   const struct stat status = TRY(linux_::stat_of(file));
   std::string program(static_cast<std::size_t>(status.st_size), '\0');
   TRY(linux_::read_full_at(file, std::as_writable_bytes(std::span(program)), 0));
-  return program;
+  return with_argument_rules(argument_rules_, program);
 }
 
 scmp_arg_cmp low_equals(unsigned argument, std::uint64_t value) {
@@ -287,12 +291,12 @@ void add_sockets(Filter& filter, FilterKind kind) {
                       SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kind_bits, SOCK_STREAM));
     }
     constexpr std::uint64_t internet_families[] = {AF_INET, AF_INET6};
-    filter.all_but(SCMP_ACT_ERRNO(EACCES), "socket", 0, internet_families);
+    filter.by_argument("socket", 0, internet_families, std::nullopt, SCMP_ACT_ERRNO(EACCES));
   } else {
     filter.rule(SCMP_ACT_ERRNO(EACCES), "socket", {});
   }
   constexpr std::uint64_t pair_families[] = {AF_UNIX};
-  filter.all_but(SCMP_ACT_ERRNO(EACCES), "socketpair", 0, pair_families);
+  filter.by_argument("socketpair", 0, pair_families, std::nullopt, SCMP_ACT_ERRNO(EACCES));
 }
 
 // A set-user-ID or set-group-ID file in a folder of the host's would be a program of this user's
@@ -343,10 +347,7 @@ void add_conditional_calls(Filter& filter, FilterKind kind) {
       filter.refuse_if("clone", EPERM, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, flag, flag));
     }
   }
-  filter.all_but(SCMP_ACT_ALLOW, "ioctl", 1, refused_requests);
-  for (const std::uint64_t request : refused_requests) {
-    filter.refuse_if("ioctl", EPERM, low_equals(1, request));
-  }
+  filter.by_argument("ioctl", 1, refused_requests, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
   filter.allow_if("seccomp", SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, new_listener, 0));
   filter.refuse_if("seccomp", listener_refusal,
                    SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, new_listener, new_listener));
@@ -366,8 +367,7 @@ void add_calls_without_namespaces(Filter& filter) {
   }
   constexpr std::uint64_t self[] = {0};
   for (const char* call : process_calls) {
-    filter.allow_if(call, low_equals(0, 0));
-    filter.all_but(SCMP_ACT_ERRNO(EPERM), call, 0, self);
+    filter.by_argument(call, 0, self, SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM));
   }
   constexpr const char* priority[] = {"setpriority"};
   filter.withhold(priority);

@@ -208,6 +208,26 @@ TEST_F(ConfinedNetwork, OtherHostsAreRefusedAndReported) {
   EXPECT_EQ(other.connections(), 0);
 }
 
+TEST_F(ConfinedNetwork, RefusedHostsAreExplainedBesideFilesAndCalls) {
+  Server other{Server::answering(echo)};
+  const Config policy = network_config({server_.host_and_port()}, {"curl", "sh"});
+  const std::vector<std::string> script = {
+      "-c", "curl -sS " + server_.url("/") + "; curl -sS " + other.url("/")};
+  const Result result = behind_proxy(policy, "sh", script, {.explain = true});
+  EXPECT_THAT(result.stdout_data, HasSubstr("you asked for /"));
+  EXPECT_EQ(other.connections(), 0);
+  ASSERT_TRUE(result.refusals);
+  const auto host =
+      std::find_if(result.refusals->entries.begin(), result.refusals->entries.end(),
+                   [](const Refusal& refusal) { return refusal.thing == RefusedThing::host; });
+  ASSERT_NE(host, result.refusals->entries.end());
+  EXPECT_EQ(host->name, other.url("/"));
+  EXPECT_EQ(host->layer, "proxy");
+  EXPECT_THAT(host->remedy, HasSubstr("allowed_hosts"));
+  // Recorded once, when it was decided.
+  EXPECT_EQ(network_records().size(), 2U);
+}
+
 TEST_F(ConfinedNetwork, ThereIsNoOtherWayOut) {
   const Result result = behind_proxy(network_config({"*", server_.host_and_port()}), hostile(),
                                      {"around_proxy", std::to_string(server_.port())});
