@@ -1,4 +1,10 @@
 // Machines that cannot give everything: weaker and saying so, or refused; never silently.
+#include <sched.h>
+#include <seccomp.h>
+
+#include <cerrno>
+#include <cstdio>
+
 #include "process/command_run.h"
 #include "process_fixture.h"
 
@@ -50,6 +56,41 @@ TEST_F(Tiers, WithoutNamespacesTheSecondTierHoldsAndIsNamed) {
   EXPECT_FALSE(exists("outside/new"));
   EXPECT_THAT(result->stderr_data, HasSubstr("Permission denied"));
   EXPECT_THAT(result->sandbox.layers, Contains(HasSubstr("second tier (weaker)")));
+}
+
+// As the filters of container engines do by default: no namespaces, no mounts, and no clone3 at
+// all.
+bool install_filter_of_a_container() {
+  scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_ALLOW);
+  bool is_good =
+      filter != nullptr &&
+      ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
+      ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                         SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER)) == 0;
+  for (const int call : {SCMP_SYS(unshare), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(setns),
+                         SCMP_SYS(pivot_root)}) {
+    is_good = is_good && ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0) == 0;
+  }
+  return is_good && ::seccomp_load(filter) == 0;
+}
+
+TEST_F(Tiers, InAnOrdinaryContainerTheSecondTierHolds) {
+  const auto weaker = run_weaker(weaker_config({"cat"}), "cat", {"inside.txt"});
+  if (!has_second_tier(weaker)) {
+    GTEST_SKIP() << weaker.error().message;
+  }
+  const Config config = weaker_config({"cat"});
+  EXPECT_EXIT(
+      {
+        const auto result = install_filter_of_a_container()
+                                ? run(config, "cat", {"inside.txt", path("outside/secret.txt")})
+                                : Expected<Result>(Error{});
+        std::fprintf(stderr, "%s\n",
+                     result ? (result->stdout_data + result->sandbox.layers.front()).c_str()
+                            : result.error().message.c_str());
+        ::_exit(result && result->exit_code == 1 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "insidesecond tier");
 }
 
 TEST_F(Tiers, TheSecondTierReachesNoOtherProcessAndNoSocket) {
