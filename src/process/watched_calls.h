@@ -18,11 +18,11 @@ enum class PathAction : std::uint8_t {
 struct WatchedCall {
   int number = 0;
   PathAction action = PathAction::look;
-  std::int8_t path = 0;
-  std::int8_t folder = -1;       ///< a descriptor that a relative path starts at
-  std::int8_t flags = -1;        ///< of `open`
-  std::int8_t second_path = -1;  ///< a second name, which is created
-  std::int8_t second_folder = -1;
+  int path = 0;
+  int folder = -1;       ///< a descriptor that a relative path starts at
+  int flags = -1;        ///< of `open`
+  int second_path = -1;  ///< a second name, which is created
+  int second_folder = -1;
 };
 
 /// Each call once.
