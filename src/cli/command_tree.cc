@@ -102,6 +102,9 @@ void add_run(CLI::App& root, Options& options) {
       run, "--network", "The container's network",
       {{"none", NetworkMode::none}, {"bridge", NetworkMode::bridge}, {"host", NetworkMode::host}},
       [&](NetworkMode mode) { options.network = mode; });
+  run.add_flag_callback(
+      "--explain", [&] { options.explain = true; },
+      "Say what a command was refused, by which layer, and what would allow it");
   add_json(run, options);
   show_operand(run, "TARGET", "A module's file, or a command that the policy lists");
   show_operand(run, "ARG", "Passed to the target unchanged, options too");

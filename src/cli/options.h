@@ -39,6 +39,7 @@ struct Options {
   runner::IsolationChoice isolation = runner::IsolationChoice::automatic;
   std::optional<std::string> stdin_from{};  ///< a file, or "-" for our own
   std::map<std::string, std::string> environment{};
+  bool explain = false;
   std::string image{};
   std::optional<NetworkMode> network{};
   // Of `compile`:

@@ -38,6 +38,27 @@ void print_denials(const Result& result) {
   }
 }
 
+// As many lines as a reader takes in; --json has all of them.
+constexpr std::size_t max_printed_refusals = 20;
+
+void print_refusals(const RefusalReport& report) {
+  if (report.entries.empty()) {
+    print_problem("nothing was refused that --explain looks at");
+  }
+  const std::size_t count = std::min(report.entries.size(), max_printed_refusals);
+  for (std::size_t index = 0; index < count; ++index) {
+    const Refusal& refusal = report.entries[index];
+    print_problem(fmt::format(
+        "denied: {} {}{} ({}: {}); {}", refusal.action, refusal.name,
+        refusal.count > 1 ? fmt::format(", {} times", refusal.count) : "", refusal.layer,
+        refusal.reason,
+        refusal.remedy.empty() ? "no line of a policy allows it" : "to allow: " + refusal.remedy));
+  }
+  if (report.entries.size() > count || report.is_cut) {
+    print_problem("there is more; --json shows up to a hundred, and the audit log has them");
+  }
+}
+
 /// Whether all of it was written to standard output.
 bool print_text(const Ending& ending, const Options& options) {
   const Result& result = ending.result;
@@ -55,8 +76,11 @@ bool print_text(const Ending& ending, const Options& options) {
   if (result.stderr_truncated) {
     print_cut("standard error", result.stderr_data.size(), result.stderr_bytes);
   }
-  if (result.status != Status::ok) {
+  if (result.status != Status::ok && !result.refusals) {
     print_denials(result);
+  }
+  if (result.refusals) {
+    print_refusals(*result.refusals);
   }
   if (result.error) {
     print_problem(result.error->message);

@@ -33,6 +33,9 @@ std::optional<std::string> misplaced_option(const Options& options, SandboxKind 
   if (options.network && sandbox != SandboxKind::docker) {
     return for_another("--network", SandboxKind::docker);
   }
+  if (options.explain && sandbox != SandboxKind::process) {
+    return for_another("--explain", SandboxKind::process);
+  }
   if (options.isolation != IsolationChoice::automatic && sandbox != SandboxKind::wasm) {
     return for_another("--isolation", SandboxKind::wasm);
   }
@@ -88,6 +91,7 @@ int run_command(const Options& options) {
         .deadline = tools.deadline,
         .stop = tools.stop,
         .isolation = options.isolation,
+        .explain = options.explain,
         .container = tools.docker};
     if (!options.image.empty()) {
       request.container.image = options.image;

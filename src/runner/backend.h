@@ -39,6 +39,7 @@ struct RunRequest {
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
   std::stop_token stop{};
   IsolationChoice isolation = IsolationChoice::automatic;
+  bool explain = false;      ///< a native command's Result says what it was refused
   DockerConfig container{};  ///< where the sandbox is a container
   /// Called with each piece of output as it comes, from the calling thread; for a native command.
   /// What is passed here is in the Result as well.

@@ -110,7 +110,7 @@ Health inspect(const Runner& runner) {
       layer("user namespaces", namespaces, "with mount, pid, ipc, uts and network namespaces",
             "sysctl user.max_user_namespaces above 0 (Debian: kernel.unprivileged_userns_clone=1); "
             "in a "
-            "container, a seccomp profile that allows unshare"),
+            "container, a seccomp profile that allows unshare (docs/inside_containers.md)"),
       layer("private mounts", mounts, "a mount inside of new namespaces",
             "on Ubuntu, an AppArmor profile for omnisandbox with \"userns,\""),
       layer("Landlock", without_value(landlock),

@@ -29,6 +29,12 @@ Json denial_json(const Denial& denial) {
           {"remedy", denial.remedy}};
 }
 
+Json refusal_json(const Refusal& refusal) {
+  return {{"kind", to_string(refusal.thing)}, {"action", refusal.action}, {"name", refusal.name},
+          {"layer", refusal.layer},           {"reason", refusal.reason}, {"rule", refusal.rule},
+          {"remedy", refusal.remedy},         {"count", refusal.count}};
+}
+
 Json error_json(const Error& error) {
   Json json = {{"kind", to_string(error.kind)}, {"message", error.message}};
   if (!error.resource.empty()) {
@@ -58,6 +64,14 @@ Json result_json(const Result& result, int exit_code) {
     json["denials"].push_back(denial_json(denial));
   }
   json["denial_count"] = result.denial_count;
+  if (result.refusals) {
+    json["refusals"] = Json::array();
+    for (const Refusal& refusal : result.refusals->entries) {
+      json["refusals"].push_back(refusal_json(refusal));
+    }
+    json["refusal_count"] = result.refusals->count;
+    json["refusals_cut"] = result.refusals->is_cut;
+  }
   json["error"] = result.error ? error_json(*result.error) : Json();
   json["run_id"] = result.run_id;
   return json;

@@ -27,5 +27,6 @@ Json result_json(const Result& result, int exit_code);
 Json response_json(const HttpResponse& response);
 Json error_json(const Error& error);
 Json denial_json(const Denial& denial);
+Json refusal_json(const Refusal& refusal);
 
 }  // namespace omnisandbox::runner
