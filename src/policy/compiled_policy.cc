@@ -318,7 +318,33 @@ tl::expected<CompiledPolicy::CommandGrant, Denial> CompiledPolicy::judge_command
           layer, this));
     }
   }
+  if (grant.command != nullptr) {
+    if (auto denial = distrusted(*grant.command, command, args)) {
+      return tl::unexpected(std::move(*denial));
+    }
+  }
   return grant;
+}
+
+// A file that one layer lists is run only where each layer that allows it by "*" trusts it, too.
+std::optional<Denial> CompiledPolicy::distrusted(const ResolvedCommand& file,
+                                                 std::string_view command,
+                                                 std::span<const std::string> args) const {
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    const CommandAnswer answer = layer->commands_.judge(command, args);
+    if (answer.command == nullptr && !layer->commands_.star_covers(file)) {
+      return from_layer(
+          Denial{.capability = Capability::exec_run,
+                 .resource = std::string(command),
+                 .rule = std::string(answer.rule),
+                 .reason = fmt::format("the command is not trusted: {} lies where the policy "
+                                       "itself can write",
+                                       base::printable(file.path)),
+                 .remedy = {}},
+          layer, this);
+    }
+  }
+  return std::nullopt;
 }
 
 CompiledPolicy::CommandTerms CompiledPolicy::terms_of(const CommandRule& rule) {

@@ -116,6 +116,9 @@ class CompiledPolicy final : public PathJudge {
   static Denial host_denial(const CanonicalTarget& target, HostAnswer answer,
                             std::string_view asked_as);
 
+  /// The Denial where a layer allows `file` by "*" alone and can write it.
+  std::optional<Denial> distrusted(const ResolvedCommand& file, std::string_view command,
+                                   std::span<const std::string> args) const;
   static CommandTerms terms_of(const CommandRule& rule);
   /// `terms`, narrowed by the rule of an outer layer.
   static void narrow_terms(CommandTerms& terms, const CommandRule& outer,

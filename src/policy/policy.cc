@@ -86,7 +86,14 @@ Explanation explain_path(const policy::CompiledPolicy& compiled, Capability capa
   if (located.error().kind == ErrorKind::invalid_argument) {
     return malformed(capability, path, located.error().message);
   }
-  const auto judged = compiled.judge_path(lexically_canonical(path), use, path);
+  // Something on the way is missing, or links go round: the name to which it leads is judged as far
+  // as it can be told, so that the answer is the one that holds once the name exists.
+  const auto leads_to = policy::PathGate(compiled).trace({.path = path, .use = use});
+  if (!leads_to && leads_to.error().denial) {
+    return refusal(*leads_to.error().denial);
+  }
+  const auto judged =
+      compiled.judge_path(leads_to ? *leads_to : lexically_canonical(path), use, path);
   if (!judged) {
     return refusal(judged.error());
   }
@@ -141,11 +148,20 @@ Explanation explain_command(const policy::CompiledPolicy& compiled, std::string_
   if (!judged) {
     return refusal(judged.error());
   }
-  std::string reason =
-      judged->command == nullptr
-          ? "the rule allows every trusted command"
-          : fmt::format("the rule allows it; it runs {}", base::printable(judged->command->path));
-  return grant(Capability::exec_run, resource, judged->rule, std::move(reason));
+  if (judged->command != nullptr) {
+    return grant(
+        Capability::exec_run, resource, judged->rule,
+        fmt::format("the rule allows it; it runs {}", base::printable(judged->command->path)));
+  }
+  // Only "*" rules allow it: a run looks the file up, and so does the answer.
+  const auto found = compiled.commands().resolve_trusted_command(command);
+  if (!found && found.error().denial) {
+    return refusal(*found.error().denial);
+  }
+  return grant(Capability::exec_run, resource, judged->rule,
+               fmt::format("the rule allows every trusted command; {}",
+                           found ? fmt::format("it runs {}", base::printable(found->path))
+                                 : fmt::format("now: {}", found.error().message)));
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ class CommandFinder {
   /// descriptors left).
   Expected<Finding> find(std::string_view name) const;
 
+  /// Whether the policy can write the canonical `path`, or replace a folder above it. Does no I/O.
+  bool policy_can_write(std::string_view path) const { return writable_.covers(path); }
+
  private:
   struct SearchFolder {
     std::string canonical;

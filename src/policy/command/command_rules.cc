@@ -386,4 +386,8 @@ Expected<ResolvedCommand> CommandRules::resolve_trusted_command(std::string_view
              .remedy = {}});
 }
 
+bool CommandRules::star_covers(const ResolvedCommand& command) const {
+  return index_ != nullptr && index_->finder && !index_->finder->policy_can_write(command.path);
+}
+
 }  // namespace omnisandbox::policy

@@ -62,6 +62,10 @@ class CommandRules {
   /// a name that is no command.
   Expected<ResolvedCommand> resolve_trusted_command(std::string_view command) const;
 
+  /// Whether a "*" rule, which means trusted commands, covers a file that another layer's rule
+  /// found: not where this layer's policy can write. Does no I/O.
+  bool star_covers(const ResolvedCommand& command) const;
+
   /// Every resolved command, for deriving what may be executed inside.
   const std::vector<std::unique_ptr<ResolvedCommand>>& commands() const noexcept {
     return commands_;

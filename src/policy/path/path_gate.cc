@@ -17,6 +17,15 @@ namespace {
 // Somebody who exchanges links and folders as fast as we look can make us look again; not for ever.
 constexpr int max_attempts = 8;
 
+Error keeps_changing(const PathQuestion& question) {
+  Error error =
+      base::make_error(ErrorKind::io, "{}: links and folders on the way kept changing; try again",
+                       base::printable(question.path));
+  error.resource = question.path;
+  error.system_errno = EAGAIN;
+  return error;
+}
+
 // Whether the path needs a walk, or may be taken as it stands.
 enum class Lookup { as_written, walked };
 
@@ -60,12 +69,7 @@ class Passage {
       }
       lookup = Lookup::walked;
     }
-    Error error =
-        base::make_error(ErrorKind::io, "{}: links and folders on the way kept changing; try again",
-                         base::printable(question_.path));
-    error.resource = question_.path;
-    error.system_errno = EAGAIN;
-    return error;
+    return keeps_changing(question_);
   }
 
  private:
@@ -208,6 +212,17 @@ Expected<LocatedPath> PathGate::locate(const PathQuestion& question) const {
     return located;
   };
   return Passage(judge_, question, text, act).run();
+}
+
+Expected<std::string> PathGate::trace(const PathQuestion& question) const {
+  const PathText text = TRY(parse_path(question.path));
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    auto found = TRY(PathWalk(judge_, question, MissingParts::are_passed).run(text.path));
+    if (found) {
+      return std::move(found->path);
+    }
+  }
+  return keeps_changing(question);
 }
 
 }  // namespace omnisandbox::policy

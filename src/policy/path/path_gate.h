@@ -82,6 +82,11 @@ class PathGate {
   /// for writing).
   Expected<LocatedPath> locate(const PathQuestion& question) const;
 
+  /// The canonical path to which the question leads, also where names on the way do not exist or
+  /// are no folders: from there on the text counts. For explanations; it proves nothing. What it
+  /// names is not judged yet.
+  Expected<std::string> trace(const PathQuestion& question) const;
+
  private:
   const PathJudge& judge_;
 };

@@ -33,9 +33,9 @@ class PathJudge {
                                                      std::string_view asked_as) const = 0;
   /// The host path for a guest's name; empty when no rule has such a name.
   virtual std::optional<std::string> host_path_of(std::string_view guest_path) const = 0;
-  /// PathRules::resolve_spelling and PathRules::is_above_root of the layer whose roots the grants
-  /// name.
+  /// PathRules::resolve_spelling of the layer whose roots the grants name.
   virtual std::optional<std::string> resolve_spelling(std::string_view path) const = 0;
+  /// PathRules::is_above_root of any layer: the way to what an outer layer opens is open, too.
   virtual bool is_above_root(std::string_view canonical) const = 0;
   /// Whether files with more than one name may be written (hard links).
   virtual bool allows_hard_links() const noexcept = 0;

@@ -152,6 +152,13 @@ Expected<PathWalk::Step> PathWalk::look(const PathRoot& root, std::string next,
         return missing(std::move(next));
       case ELOOP:
         return Step::changed;
+      case ENOTDIR:
+      case EACCES:
+        // Beneath a file, or beneath what this user may not search, there is nothing to see.
+        if (missing_parts_ == MissingParts::are_passed) {
+          return missing(std::move(next));
+        }
+        return file.error();
       default:
         return file.error();
     }
@@ -162,7 +169,8 @@ Expected<PathWalk::Step> PathWalk::look(const PathRoot& root, std::string next,
       return follow(*file, root, next);
     }
     last_is_link_ = true;
-  } else if (!pending_.empty() && !S_ISDIR(status.st_mode)) {
+  } else if (!pending_.empty() && !S_ISDIR(status.st_mode) &&
+             missing_parts_ == MissingParts::are_an_error) {
     return Error::from_errno(ENOTDIR, "openat2", next);
   }
   position_ = std::move(next);
@@ -233,7 +241,7 @@ Expected<PathWalk::Step> PathWalk::missing(std::string next) {
                   .remedy = {}};
     return Error::from_denial(std::move(denial));
   }
-  if (!is_last) {
+  if (!is_last && missing_parts_ == MissingParts::are_an_error) {
     return Error::from_errno(ENOENT, "openat2", next);
   }
   position_ = std::move(next);

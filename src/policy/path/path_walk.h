@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,14 +20,19 @@ struct WalkedPath {
   bool last_is_link = false;  ///< only with FollowLast::no
 };
 
+/// What a walk makes of a name in the middle that does not exist, or is no folder: an error, as the
+/// kernel does, or a step that text alone decides, to tell what the policy would say of it.
+enum class MissingParts : std::uint8_t { are_an_error, are_passed };
+
 /// Follows ".." and symbolic links one component at a time, reading each link through a handle on
 /// the link itself. Looks at a component only where the policy lets the caller read or write it, so
 /// a denial never tells what exists elsewhere. Its result is a guess: whoever opens it forbids the
 /// kernel to follow links. One use only.
 class PathWalk {
  public:
-  PathWalk(const PathJudge& judge, const PathQuestion& question)
-      : judge_(judge), question_(question) {}
+  PathWalk(const PathJudge& judge, const PathQuestion& question,
+           MissingParts missing_parts = MissingParts::are_an_error)
+      : judge_(judge), question_(question), missing_parts_(missing_parts) {}
 
   /// `path` as in PathText. Empty when something changed under the walk, which is to begin again.
   /// Errors: `denied`, `not_found` (a missing last component is none), `io`.
@@ -61,6 +67,7 @@ class PathWalk {
 
   const PathJudge& judge_;
   const PathQuestion& question_;
+  const MissingParts missing_parts_;
   std::string position_;  // host path; empty where a guest's folder stands for no host folder
   std::optional<std::string> guest_position_;  // in guest view, until a link was followed
   std::vector<std::string> pending_;           // in reverse: the next component is the last one
