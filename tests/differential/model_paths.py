@@ -119,10 +119,6 @@ class PathLayer:
                 level, deciding = min(level, left), []
         return level, deciding[0][3] if len(deciding) == 1 else None
 
-    def opens(self, level):
-        """Whether a rule of this level opens anything with these capabilities."""
-        return (level >= 1 and READ in self.capabilities) or (level == 2 and WRITE in self.capabilities)
-
     def allows(self, capability, path):
         level, _ = self.judge(path)
         return capability in self.capabilities and level >= (2 if capability == WRITE else 1)
@@ -134,8 +130,8 @@ def is_open(layers, path):
 
 
 def is_above_a_root(layers, path):
-    """On the way to something that one of the layers opens."""
-    return any(path == rule[0][:len(path)] and path != rule[0] and layer.opens(rule[1])
+    """On the way to something that a rule of one of the layers opens, whatever its capabilities make of it."""
+    return any(path == rule[0][:len(path)] and path != rule[0] and rule[1] > 0
                for layer in layers for rule in layer.rules)
 
 
