@@ -15,6 +15,9 @@ TestEngine& test_engine() { return *the_engine; }
 
 int main(int argument_count, char** arguments) {
   ::testing::InitGoogleTest(&argument_count, arguments);
+  if (::testing::GTEST_FLAG(list_tests)) {
+    return RUN_ALL_TESTS();  // a list needs no engine
+  }
   if (::geteuid() != 0) {
     // A daemon for a user needs set-up that a test must not make (subuid ranges, newuidmap).
     std::puts("SKIPPED: the tests with a real container engine start dockerd, which needs root");
