@@ -8,7 +8,7 @@ TEST_JOBS ?= $(shell echo $$((2 * $(JOBS))))
 LOGS := build/logs
 STEP := scripts/step.sh
 
-.PHONY: help demo test build package check format tidy bench fuzz clean
+.PHONY: help demo test build package check format tidy bench bench-report bench-quick fuzz differential soak sbom clean
 
 help:
 	@echo "make demo     install what is missing, build, and run the main job"
@@ -16,9 +16,13 @@ help:
 	@echo "make package  Debian packages, in build/release/packages"
 	@echo "make check    layering, format and static analysis"
 	@echo "make bench    benchmarks against peers, as ratios of one run"
+	@echo "make bench-report, bench-quick    the same as a page in docs/benchmarks; under 3 minutes, failing below a bar"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make differential    the policy engine beside a slow model, QUESTIONS (1000000) from SEED (random)"
+	@echo "make soak     runs for MINUTES (10) with processes killed at random times"
+	@echo "make sbom     what it is made of, as CycloneDX, in build/sbom"
 	@echo "make format   format the sources"
-	@echo "make clean    remove build/ except the built WebAssembly engine the tools of interpreters, tests and bindings, and clean systems for tests"
+	@echo "make clean    remove build/ except the built WebAssembly engine, the tools of interpreters, tests and bindings, and clean systems for tests"
 	@echo "PRESET=dev|release|asan-ubsan|tsan chooses the build of 'make test' and 'make build'"
 
 demo:
@@ -53,8 +57,25 @@ bench: build
 package: build
 	cmake --build build/$(PRESET) --target package
 
+bench-report: build
+	bench/report.py build/release
+
+bench-quick: build
+	bench/report.py build/release --quick
+
 fuzz:
 	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
+
+differential: build
+	tests/differential/differential_test.py build/$(PRESET)/tests/differential/omnisandbox_policy_questions \
+	  --questions $${QUESTIONS:-1000000} --seed $${SEED:-$$RANDOM$$RANDOM}
+
+soak: build
+	tests/soak/soak.py build/$(PRESET) --minutes $${MINUTES:-10}
+
+sbom: build
+	scripts/make_sbom.py build/$(PRESET) -o build/sbom/omnisandbox.cdx.json
+	scripts/check_sbom.py build/sbom/omnisandbox.cdx.json build/$(PRESET)
 
 clean:
 	find build -mindepth 1 -maxdepth 1 ! -name wasmtime ! -name interpreter-tools ! -name mcp-clients ! -name python-tools ! -name clean-roots -exec rm -rf {} +
