@@ -62,10 +62,9 @@ std::string text_of(const ParsedJson& record, const Palette& palette) {
   const std::string word = is_decision ? text("answer") : text("status");
   const std::string padded = fmt::format("{:<8}", word);
   const bool is_good = word == "grant" || word == "ok";
-  std::string line = fmt::format("{}  {}  {:<9} {:<14} {}", text("time"),
-                                 is_good ? palette.good(padded) : palette.bad(padded),
-                                 is_decision ? text("capability") : "outcome", text("operation"),
-                                 text("resource"));
+  std::string line = fmt::format(
+      "{}  {}  {:<9} {:<14} {}", text("time"), is_good ? palette.good(padded) : palette.bad(padded),
+      is_decision ? text("capability") : "outcome", text("operation"), text("resource"));
   if (const std::string reason = text("reason"); !reason.empty()) {
     line += "  (" + reason + ")";
   }
@@ -81,7 +80,8 @@ class Printer {
   /// Keeps the last `count` until `print_kept`.
   void keep_last(std::size_t count) { kept_count_ = count; }
   AuditFile::Events events() {
-    return {.on_record = [this](const ParsedJson& record, std::string_view line) { take(record, line); },
+    return {.on_record = [this](const ParsedJson& record,
+                                std::string_view line) { take(record, line); },
             .on_garbage = [this] { ++garbage_; }};
   }
   void print_kept() {
@@ -285,14 +285,14 @@ int audit_stats_command(const Options& options) {
     return report_failure(filter.error(), options);
   }
   Counts counts;
-  auto file = read_log(options.operands.front(),
-                       {.on_record =
-                            [&](const ParsedJson& record, std::string_view) {
-                              if (filter->matches(record)) {
-                                counts.take(record);
-                              }
-                            },
-                        .on_garbage = [&] { ++counts.garbage; }});
+  auto file =
+      read_log(options.operands.front(), {.on_record =
+                                              [&](const ParsedJson& record, std::string_view) {
+                                                if (filter->matches(record)) {
+                                                  counts.take(record);
+                                                }
+                                              },
+                                          .on_garbage = [&] { ++counts.garbage; }});
   if (!file) {
     return report_failure(file.error(), options);
   }
@@ -300,8 +300,9 @@ int audit_stats_command(const Options& options) {
   if (counts.garbage > 0 && !options.json) {
     print_problem(fmt::format("{} lines of the log are no records", counts.garbage));
   }
-  return print(options.json ? to_line(counts_json(counts)) : counts_text(counts)) ? exit_ok
-                                                                                  : exit_call_failed;
+  return print(options.json ? to_line(counts_json(counts)) : counts_text(counts))
+             ? exit_ok
+             : exit_call_failed;
 }
 
 }  // namespace omnisandbox::cli

@@ -60,7 +60,8 @@ bool AuditFilter::matches(const mcp::ParsedJson& record) const {
 
 Expected<std::string> audit_time(std::string_view written) {
   if (const auto ago = base::parse_duration(written); ago && ago->count() >= 0) {
-    const auto then = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now() - *ago);
+    const auto then =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now() - *ago);
     return fmt::format("{:%Y-%m-%dT%H:%M:%S}",
                        fmt::gmtime(std::chrono::system_clock::to_time_t(then)));
   }

@@ -46,10 +46,9 @@ Expected<Token> token_of(const Options& options, bool is_loopback) {
   }
   if (options.token_file) {
     // One more than is taken, for the end of its line.
-    std::string text = TRY(
-        runner::read_regular_file(*options.token_file, "the token", mcp::max_token_bytes + 2));
-    return Token{
-        .text = TRY(checked_token(std::move(text), base::printable(*options.token_file)))};
+    std::string text =
+        TRY(runner::read_regular_file(*options.token_file, "the token", mcp::max_token_bytes + 2));
+    return Token{.text = TRY(checked_token(std::move(text), base::printable(*options.token_file)))};
   }
   if (const char* variable = std::getenv(token_variable)) {
     return Token{.text = TRY(checked_token(variable, token_variable))};
@@ -88,12 +87,12 @@ Expected<std::unique_ptr<mcp::HttpServer>> listen_by_http(mcp::Server& server,
   }
   const Token token = TRY(token_of(options, place->is_loopback));
   const std::string address = place->is_address ? place->host : "127.0.0.1";
-  auto http = TRY(mcp::HttpServer::create(
-      server, {.address = address,
-               .port = *place->port,
-               .access = {.token = token.text,
-                          .hosts = options.allowed_http_hosts,
-                          .origins = options.allowed_origins}}));
+  auto http =
+      TRY(mcp::HttpServer::create(server, {.address = address,
+                                           .port = *place->port,
+                                           .access = {.token = token.text,
+                                                      .hosts = options.allowed_http_hosts,
+                                                      .origins = options.allowed_origins}}));
   const bool is_v6 = address.find(':') != std::string::npos;
   print_problem(fmt::format("serving at http://{}{}{}:{}{}", is_v6 ? "[" : "", address,
                             is_v6 ? "]" : "", http->port(), mcp::endpoint_path));

@@ -15,8 +15,7 @@ namespace omnisandbox::cli {
 /// An option with a text that must not be empty: an empty name of a policy or a log is a variable
 /// that was not set.
 CLI::Option* add_text(CLI::App& app, const std::string& names, const std::string& type,
-                      const std::function<void(const std::string&)>& take,
-                      const std::string& help);
+                      const std::function<void(const std::string&)>& take, const std::string& help);
 
 /// An option that may be given several times, with one value each.
 CLI::Option* add_repeated(CLI::App& app, const std::string& names, const std::string& type,

@@ -48,8 +48,8 @@ void add_audit_commands(CLI::App& root, Options& options) {
   add_text(
       tail, "-n,--lines", "COUNT",
       [&](const std::string& text) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(),
-                                                  options.audit.last_count);
+        const auto [end, error] =
+            std::from_chars(text.data(), text.data() + text.size(), options.audit.last_count);
         if (error != std::errc() || end != text.data() + text.size()) {
           throw CLI::ValidationError("--lines", "\"" + text + "\" is no number of records");
         }
@@ -102,8 +102,10 @@ void add_mcp(CLI::App& root, Options& options) {
       "An origin whose web pages may speak to the server (https://app.example.com); may be "
       "repeated");
   mcp.footer(
-      "Speaks on standard input and output, one message a line, started by the agent's program; or\n"
-      "with --http as a server by itself. run_python and run_javascript are always there, the other\n"
+      "Speaks on standard input and output, one message a line, started by the agent's program; "
+      "or\n"
+      "with --http as a server by itself. run_python and run_javascript are always there, the "
+      "other\n"
       "tools where the policy can grant them. --timeout holds for each call.\n\n"
       "Examples:\n"
       "  omnisandbox mcp --policy policy.yaml --audit audit.jsonl\n"

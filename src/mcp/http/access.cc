@@ -30,10 +30,11 @@ std::optional<Refusal> judge_host(const AccessRules& rules, const RequestHead& h
   if (is_listed) {
     return std::nullopt;
   }
-  return Refusal{.status = 403,
-                 .reason = fmt::format("the server is not asked for under the name \"{}\"; start it "
-                                       "with --allow-host to add the name",
-                                       base::printable(*host, 256))};
+  return Refusal{
+      .status = 403,
+      .reason = fmt::format("the server is not asked for under the name \"{}\"; start it "
+                            "with --allow-host to add the name",
+                            base::printable(*host, 256))};
 }
 
 bool is_listed_origin(const AccessRules& rules, std::string_view origin) {
@@ -48,8 +49,9 @@ std::optional<Refusal> judge_origin(const AccessRules& rules, const RequestHead&
     return std::nullopt;  // no browser
   }
   // The Host was judged before: a page of this very origin is none of somebody else's.
-  if (head.count("origin") == 1 && (is_listed_origin(rules, *origin) ||
-                                    same_text_in_any_case(*origin, "http://" + *head.find("host")))) {
+  if (head.count("origin") == 1 &&
+      (is_listed_origin(rules, *origin) ||
+       same_text_in_any_case(*origin, "http://" + *head.find("host")))) {
     return std::nullopt;
   }
   return Refusal{.status = 403,

@@ -36,23 +36,23 @@ TEST(HostPort, TakesHostsApart) {
   EXPECT_FALSE(parse_host_port("192.0.2.1")->is_loopback);
   EXPECT_FALSE(parse_host_port("localhost.example.com")->is_loopback);
   EXPECT_FALSE(parse_host_port("127.0.0.1.example.com")->is_address);
-  for (const char* broken :
-       {"", ":80", "host:", "host:x", "host:70000", "host:80:80", "::1", "[::1", "[::1]80", "[::1]:",
-        "[127.0.0.1]", "[localhost]", "a b", "user@host", "host/", "[fe80::1%lo]", "h\xc3\xb6st"}) {
+  for (const char* broken : {"", ":80", "host:", "host:x", "host:70000", "host:80:80", "::1",
+                             "[::1", "[::1]80", "[::1]:", "[127.0.0.1]", "[localhost]", "a b",
+                             "user@host", "host/", "[fe80::1%lo]", "h\xc3\xb6st"}) {
     EXPECT_FALSE(parse_host_port(broken)) << broken;
   }
 }
 
 TEST(Access, OnlyHostsOfOurOwnAreServed) {
   const AccessRules rules{.hosts = {"sandbox.example.com", "ported.example.com:8000"}};
-  for (const char* host : {"127.0.0.1:8000", "localhost:8000", "localhost", "[::1]:8000",
-                           "192.0.2.7:80", "SANDBOX.example.com", "sandbox.example.com:8000",
-                           "ported.example.com:8000"}) {
+  for (const char* host :
+       {"127.0.0.1:8000", "localhost:8000", "localhost", "[::1]:8000", "192.0.2.7:80",
+        "SANDBOX.example.com", "sandbox.example.com:8000", "ported.example.com:8000"}) {
     EXPECT_EQ(status(rules, head({{"host", host}})), 200U) << host;
   }
-  for (const char* host :
-       {"evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
-        "localhost@evil.example", "evil.example/localhost", "ported.example.com:81", "", "localhost."}) {
+  for (const char* host : {"evil.example", "evil.example:8000", "localhost.evil.example",
+                           "127.0.0.1.evil.example", "localhost@evil.example",
+                           "evil.example/localhost", "ported.example.com:81", "", "localhost."}) {
     EXPECT_EQ(status(rules, head({{"host", host}})), 403U) << host;
   }
   EXPECT_EQ(status(rules, head({})), 400U);
@@ -72,9 +72,9 @@ TEST(Access, PagesSpeakOnlyFromListedOrigins) {
     EXPECT_EQ(from(origin), 403U) << origin;
   }
   // A rebound name sends both headers of its own.
-  EXPECT_EQ(status(rules, head({{"host", "evil.example:8000"},
-                                {"origin", "http://evil.example:8000"}})),
-            403U);
+  EXPECT_EQ(
+      status(rules, head({{"host", "evil.example:8000"}, {"origin", "http://evil.example:8000"}})),
+      403U);
 }
 
 TEST(Access, TheTokenIsNeeded) {
@@ -103,10 +103,10 @@ TEST(Access, TheTokenIsNeeded) {
 TEST(Access, APreflightBearsNoToken) {
   const AccessRules rules{.token = token, .origins = {"https://app.example.com"}};
   const auto ask = [&](const char* origin) {
-    return status(rules, head({{"host", "localhost"},
-                               {"origin", origin},
-                               {"access-control-request-method", "POST"}},
-                              "OPTIONS"));
+    return status(
+        rules,
+        head({{"host", "localhost"}, {"origin", origin}, {"access-control-request-method", "POST"}},
+             "OPTIONS"));
   };
   EXPECT_EQ(ask("https://app.example.com"), 200U);
   EXPECT_EQ(ask("http://localhost"), 401U);
@@ -142,7 +142,8 @@ TEST(Access, ABodyHasALengthAndAType) {
   EXPECT_EQ(terms({{"content-type", "application/json"}, {"expect", "100-Continue"}}, 1), 200U);
   EXPECT_EQ(terms({{"content-type", "application/json"}}, 101), 413U);
   EXPECT_EQ(terms({{"content-type", "application/json"}}, {}), 411U);
-  EXPECT_EQ(terms({{"content-type", "application/json"}, {"transfer-encoding", "chunked"}}, {}), 411U);
+  EXPECT_EQ(terms({{"content-type", "application/json"}, {"transfer-encoding", "chunked"}}, {}),
+            411U);
   EXPECT_EQ(terms({{"content-type", "text/plain"}}, 1), 415U);
   EXPECT_EQ(terms({}, 1), 415U);
   EXPECT_EQ(terms({{"content-type", "application/json"}, {"expect", "miracles"}}, 1), 417U);

@@ -10,9 +10,10 @@ namespace omnisandbox::mcp {
 namespace {
 
 std::string head_text(unsigned status, const Headers& headers) {
-  const auto phrase = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
-  std::string text = fmt::format("HTTP/1.1 {} {}\r\n", status,
-                                 std::string_view(phrase.data(), phrase.size()));
+  const auto phrase =
+      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
+  std::string text =
+      fmt::format("HTTP/1.1 {} {}\r\n", status, std::string_view(phrase.data(), phrase.size()));
   for (const auto& [name, value] : headers) {
     text += fmt::format("{}: {}\r\n", name, value);
   }
@@ -48,6 +49,8 @@ std::string event_stream_head(const Headers& headers) {
          "Transfer-Encoding: chunked\r\n\r\n";
 }
 
-std::string chunk(std::string_view data) { return fmt::format("{:x}\r\n{}\r\n", data.size(), data); }
+std::string chunk(std::string_view data) {
+  return fmt::format("{:x}\r\n{}\r\n", data.size(), data);
+}
 
 }  // namespace omnisandbox::mcp

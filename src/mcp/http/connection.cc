@@ -63,21 +63,20 @@ void Connection::read() {
   }
   is_reading_ = true;
   // Into a buffer of its own: the other one may be taken from meanwhile.
-  socket_.async_read_some(boost::asio::buffer(piece_),
-                          [self = shared_from_this()](ErrorCode error, std::size_t size) {
-                            self->is_reading_ = false;
-                            if (self->state_ == State::closed) {
-                              return;
-                            }
-                            if (error) {
-                              self->close();
-                              return;
-                            }
-                            self->received_.commit(boost::asio::buffer_copy(
-                                self->received_.prepare(size),
-                                boost::asio::buffer(self->piece_.data(), size)));
-                            self->received();
-                          });
+  socket_.async_read_some(
+      boost::asio::buffer(piece_), [self = shared_from_this()](ErrorCode error, std::size_t size) {
+        self->is_reading_ = false;
+        if (self->state_ == State::closed) {
+          return;
+        }
+        if (error) {
+          self->close();
+          return;
+        }
+        self->received_.commit(boost::asio::buffer_copy(
+            self->received_.prepare(size), boost::asio::buffer(self->piece_.data(), size)));
+        self->received();
+      });
 }
 
 void Connection::received() {

@@ -68,8 +68,9 @@ std::optional<Refusal> Endpoint::judge(const RequestHead& head, std::size_t byte
     const auto revision = revision_from_string(*version);
     if (revision && *revision >= first_without_handshake) {
       return Refusal{.status = 405,
-                     .reason = "this revision of the protocol has neither sessions nor streams of "
-                               "their own; the method is POST",
+                     .reason =
+                         "this revision of the protocol has neither sessions nor streams of "
+                         "their own; the method is POST",
                      .headers = {{"Allow", "POST"}}};
     }
   }
@@ -163,13 +164,12 @@ void Endpoint::post(const std::shared_ptr<Connection>& connection, const Request
                           .headers = common_headers(head),
                           .status = &session_status};
   const auto respond_error = [&](unsigned status, const Answer& answer) {
-    connection->respond(
-        {.status = status, .json = answer.text, .headers = common_headers(head)});
+    connection->respond({.status = status, .json = answer.text, .headers = common_headers(head)});
   };
   auto message = parse_json(body);
   if (!message) {
-    return respond_error(400, error_answer(nullptr, error_code::parse_error,
-                                           message.error().message));
+    return respond_error(400,
+                         error_answer(nullptr, error_code::parse_error, message.error().message));
   }
   if (is_stateless(head, *message)) {
     return post_without_session(std::move(terms), head, *std::move(message), body.size());
@@ -178,18 +178,18 @@ void Endpoint::post(const std::shared_ptr<Connection>& connection, const Request
   if (const std::string* id = head.find("mcp-session-id")) {
     terms.session = sessions_.find(*id, now);
     if (terms.session == nullptr) {  // it has ended while the body came
-      return respond_error(404, error_answer(nullptr, error_code::invalid_request,
-                                             "the session has ended"));
+      return respond_error(
+          404, error_answer(nullptr, error_code::invalid_request, "the session has ended"));
     }
     const auto session = terms.session;
     return hand_over(std::move(terms), session, *std::move(message), body.size());
   }
   if (!message->is_object() || string_member(*message, "method") != "initialize") {
-    return respond_error(
-        400, error_answer(message->is_object() ? readable_id(*message) : Json(),
-                          error_code::invalid_request,
-                          "the request names no session; initialize gives one, and its "
-                          "Mcp-Session-Id stands in the head of all that follow"));
+    return respond_error(400,
+                         error_answer(message->is_object() ? readable_id(*message) : Json(),
+                                      error_code::invalid_request,
+                                      "the request names no session; initialize gives one, and its "
+                                      "Mcp-Session-Id stands in the head of all that follow"));
   }
   auto session = sessions_.create(now);
   if (!session) {
@@ -226,8 +226,7 @@ void Endpoint::post_without_session(PostAnswer::Terms terms, const RequestHead& 
 void Endpoint::hand_over(PostAnswer::Terms terms, const std::shared_ptr<Client>& client,
                          ParsedJson message, std::size_t bytes) {
   const auto answer = std::make_shared<PostAnswer>(std::move(terms));
-  server_->receive(client, std::move(message), bytes,
-                   std::make_shared<PostExchange>(io_, answer));
+  server_->receive(client, std::move(message), bytes, std::make_shared<PostExchange>(io_, answer));
   if (!answer->has_ended()) {
     waiting_.push_back(answer);
   }

@@ -40,8 +40,8 @@ class Endpoint {
   void post_without_session(PostAnswer::Terms terms, const RequestHead& head, ParsedJson message,
                             std::size_t bytes);
   void listen(const std::shared_ptr<Connection>& connection, const RequestHead& head);
-  void hand_over(PostAnswer::Terms terms, const std::shared_ptr<Client>& client,
-                 ParsedJson message, std::size_t bytes);
+  void hand_over(PostAnswer::Terms terms, const std::shared_ptr<Client>& client, ParsedJson message,
+                 std::size_t bytes);
   Headers common_headers(const RequestHead& head) const;
 
   Server* const server_;

@@ -65,8 +65,9 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     return std::nullopt;
   }
   result.host.assign(host);
-  std::transform(result.host.begin(), result.host.end(), result.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(result.host.begin(), result.host.end(), result.host.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return classify(result, in_brackets) ? std::optional(std::move(result)) : std::nullopt;
 }
 

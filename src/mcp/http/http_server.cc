@@ -80,11 +80,9 @@ class HttpServer::Impl final : public Connection::Taker {
   }
 
   std::optional<Refusal> judge(const RequestHead& head) override {
-    const std::size_t bytes_at_once =
-        std::accumulate(connections_.begin(), connections_.end(), std::size_t{0},
-                        [](std::size_t sum, const auto& connection) {
-                          return sum + connection->body_bytes();
-                        });
+    const std::size_t bytes_at_once = std::accumulate(
+        connections_.begin(), connections_.end(), std::size_t{0},
+        [](std::size_t sum, const auto& connection) { return sum + connection->body_bytes(); });
     return endpoint_.judge(head, bytes_at_once);
   }
 

@@ -24,9 +24,8 @@ bool is_refusal(std::string_view parameter) {
 }  // namespace
 
 std::size_t RequestHead::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(headers.begin(), headers.end(),
-                    [name](const auto& header) { return header.first == name; }));
+  return static_cast<std::size_t>(std::count_if(
+      headers.begin(), headers.end(), [name](const auto& header) { return header.first == name; }));
 }
 
 const std::string* RequestHead::find(std::string_view name) const {

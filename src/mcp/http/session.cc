@@ -62,8 +62,7 @@ void Session::end_stream(std::uint64_t stream) {
 
 EventId Session::last_id(std::uint64_t stream) const {
   const auto found = streams_.find(stream);
-  return {.stream = stream,
-          .sequence = found == streams_.end() ? 0 : found->second.last_sequence};
+  return {.stream = stream, .sequence = found == streams_.end() ? 0 : found->second.last_sequence};
 }
 
 void Session::attach(Stream& stream, std::weak_ptr<EventSink> sink) {

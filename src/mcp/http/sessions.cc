@@ -66,8 +66,8 @@ bool Sessions::make_room(Time now) {
   }
   auto oldest = sessions_.end();
   for (auto each = sessions_.begin(); each != sessions_.end(); ++each) {
-    if (!each->second->is_busy() && (oldest == sessions_.end() || each->second->last_used() <
-                                                                      oldest->second->last_used())) {
+    if (!each->second->is_busy() &&
+        (oldest == sessions_.end() || each->second->last_used() < oldest->second->last_used())) {
       oldest = each;
     }
   }

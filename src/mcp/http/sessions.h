@@ -39,7 +39,7 @@ class Sessions {
   bool make_room(Time now);
 
   const Bounds bounds_;
-  const std::shared_ptr<boost::asio::io_context> io_;  // shared with the sessions
+  const std::shared_ptr<boost::asio::io_context> io_;         // shared with the sessions
   std::map<std::string, std::shared_ptr<Session>> sessions_;  // shared with their calls
 };
 
