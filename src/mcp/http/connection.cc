@@ -177,7 +177,7 @@ void Connection::discard() {
   }
 }
 
-void Connection::respond(HttpAnswer answer) {
+void Connection::respond(const HttpAnswer& answer) {
   if (state_ != State::serving) {
     return;
   }

@@ -40,7 +40,7 @@ class Connection final : public EventSink, public std::enable_shared_from_this<C
   Connection(boost::asio::ip::tcp::socket socket, Taker& taker);
   void start();
 
-  void respond(HttpAnswer answer);
+  void respond(const HttpAnswer& answer);
   /// The answer is a stream of events.
   void begin_events(const Headers& headers);
   void send_event(const std::string& text) override;
