@@ -94,7 +94,7 @@ TEST(DockerCommandLine, AnAgentRunsCommandsInContainers) {
                             "\n" +
                                 call(3, "sh") + call(4, "cat"));
   // Its input stays open while the container runs, as that of an agent does.
-  const std::string asking = "(cat " + (folder.path() / "ask.jsonl").string() + "; sleep 10) | ";
+  const std::string asking = "(cat " + (folder.path() / "ask.jsonl").string() + "; sleep 4) | ";
   const Ran ran = omnisandbox_command("mcp " + policy, test_engine().address(), asking);
   EXPECT_EQ(ran.code, 0) << ran.output;
   EXPECT_THAT(ran.output,
