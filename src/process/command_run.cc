@@ -423,6 +423,7 @@ Expected<std::unique_ptr<RunMachinery>> prepare_machinery(const MachineryOptions
   auto machinery = std::make_unique<RunMachinery>();
   machinery->launcher = TRY(open_launcher(options.launcher));
   machinery->egress = options.egress;
+  RunCgroup::remove_abandoned();
   machinery->cgroup_reach = RunCgroup::create(probe_limits).reach();
   if (options.warm_sandboxes > 0) {
     machinery->pool = std::make_unique<SandboxPool>(machinery->launcher, options.warm_sandboxes);

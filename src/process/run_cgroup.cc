@@ -8,9 +8,7 @@
 #include <map>
 #include <string_view>
 
-#include "base/random_id.h"
 #include "base/try.h"
-#include "linux/file_names.h"
 #include "linux/file_system.h"
 
 namespace omnisandbox::process {
@@ -83,11 +81,35 @@ std::map<std::string, std::string> own_groups() {
   return groups;
 }
 
-std::string folder_name() { return "omnisandbox-" + base::random_id(); }
-
 Fd open_folder(const std::string& path) {
   auto folder = linux_::open_at2(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, 0);
   return folder ? std::move(*folder) : Fd();
+}
+
+Fd again(const Fd& folder, std::uint64_t flags) {
+  auto second = linux_::open_at2(folder.get(), ".", flags | O_DIRECTORY, 0, 0);
+  return second ? std::move(*second) : Fd();
+}
+
+// Where groups of version 2 are made: beneath this process's group where that hands its controllers
+// on, else beside it: a group with processes of its own cannot hand on any (cgroups(7), "no
+// internal processes").
+std::vector<std::string> unified_places(const std::map<std::string, std::string>& own) {
+  std::vector<std::string> places;
+  if (const auto unified = own.find(""); unified != own.end()) {
+    for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+      places.push_back(mount + unified->second);
+      places.push_back(mount + unified->second + "/..");
+    }
+  }
+  return places;
+}
+
+// And of version 1; empty where there is no such hierarchy.
+std::string legacy_place(const std::map<std::string, std::string>& own, const char* controller) {
+  const auto group = own.find(controller);
+  return group == own.end() ? std::string()
+                            : std::string("/sys/fs/cgroup/") + controller + group->second;
 }
 
 }  // namespace
@@ -95,88 +117,83 @@ Fd open_folder(const std::string& path) {
 RunCgroup RunCgroup::create(const CgroupLimits& limits) {
   RunCgroup group;
   const auto own = own_groups();
-  if (const auto unified = own.find(""); unified != own.end()) {
-    for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-      if (group.create_unified(limits, mount + unified->second)) {
-        return group;
-      }
+  for (const std::string& place : unified_places(own)) {
+    if (group.create_unified(limits, place)) {
+      return group;
     }
   }
-  if (const auto memory = own.find("memory"); memory != own.end()) {
-    group.create_legacy("memory", memory->second, "memory.limit_in_bytes", limits.memory_bytes,
-                        group.memory_);
-  }
+  group.create_legacy(legacy_place(own, "memory"), "memory.limit_in_bytes", limits.memory_bytes,
+                      group.memory_);
   if (group.memory_.is_open()) {
     // Where swap is counted, memory must not continue there.
     static_cast<void>(write_file(group.memory_, "memory.memsw.limit_in_bytes",
                                  std::to_string(limits.memory_bytes)));
   }
-  if (const auto tasks = own.find("pids"); tasks != own.end()) {
-    group.create_legacy("pids", tasks->second, "pids.max", limits.tasks, group.tasks_);
-  }
+  group.create_legacy(legacy_place(own, "pids"), "pids.max", limits.tasks, group.tasks_);
   return group;
 }
 
-bool RunCgroup::create_unified(const CgroupLimits& limits, const std::string& own_path) {
-  // Beneath this process's group where that hands its controllers on, else beside it: a group with
-  // processes of its own cannot hand on any (cgroups(7), "no internal processes").
-  for (const std::string& path : {own_path, own_path + "/.."}) {
-    Fd parent = open_folder(path);
-    if (!parent.is_open()) {
-      continue;
+void RunCgroup::remove_abandoned() {
+  const auto own = own_groups();
+  std::vector<std::string> places = unified_places(own);
+  places.push_back(legacy_place(own, "memory"));
+  places.push_back(legacy_place(own, "pids"));
+  for (const std::string& place : places) {
+    if (const Fd parent = open_folder(place); parent.is_open()) {
+      remove_abandoned_cgroups(parent);
     }
-    const std::string controllers = read_file(parent, "cgroup.subtree_control");
-    if (controllers.find("memory") == std::string::npos ||
-        controllers.find("pids") == std::string::npos) {
-      continue;
-    }
-    std::string name = folder_name();
-    if (!linux_::make_directory_at(parent, name, 0755)) {
-      continue;
-    }
-    auto folder = linux_::open_at2(parent.get(), name, O_RDONLY | O_DIRECTORY, 0, 0);
-    folders_.push_back({std::move(parent), std::move(name)});
-    if (!folder || !write_file(*folder, "memory.max", std::to_string(limits.memory_bytes)) ||
-        !write_file(*folder, "pids.max", std::to_string(limits.tasks))) {
-      continue;
-    }
-    static_cast<void>(write_file(*folder, "memory.swap.max", "0"));
-    static_cast<void>(write_file(*folder, "memory.oom.group", "1"));
-    const auto again = [&] { return linux_::open_at2(folder->get(), ".", O_PATH, 0, 0); };
-    auto memory = again();
-    auto tasks = again();
-    if (!memory || !tasks) {
-      continue;
-    }
-    memory_ = std::move(*memory);
-    tasks_ = std::move(*tasks);
-    unified_ = std::move(*folder);
-    return true;
   }
-  return false;
 }
 
-void RunCgroup::create_legacy(const std::string& controller, const std::string& own_path,
-                              const char* limit_file, std::uint64_t limit, Fd& group) {
-  Fd parent = open_folder("/sys/fs/cgroup/" + controller + own_path);
-  std::string name = folder_name();
-  if (!parent.is_open() || !linux_::make_directory_at(parent, name, 0755)) {
+bool RunCgroup::create_unified(const CgroupLimits& limits, const std::string& place) {
+  const Fd parent = open_folder(place);
+  if (!parent.is_open()) {
+    return false;
+  }
+  const std::string controllers = read_file(parent, "cgroup.subtree_control");
+  if (controllers.find("memory") == std::string::npos ||
+      controllers.find("pids") == std::string::npos) {
+    return false;
+  }
+  auto made = CgroupFolder::make_in(parent);
+  if (!made) {
+    return false;
+  }
+  const Fd& folder = folders_.emplace_back(std::move(*made)).handle();
+  if (!write_file(folder, "memory.max", std::to_string(limits.memory_bytes)) ||
+      !write_file(folder, "pids.max", std::to_string(limits.tasks))) {
+    return false;
+  }
+  static_cast<void>(write_file(folder, "memory.swap.max", "0"));
+  static_cast<void>(write_file(folder, "memory.oom.group", "1"));
+  Fd memory = again(folder, O_PATH);
+  Fd tasks = again(folder, O_PATH);
+  Fd unified = again(folder, O_RDONLY);
+  if (!memory.is_open() || !tasks.is_open() || !unified.is_open()) {
+    return false;
+  }
+  memory_ = std::move(memory);
+  tasks_ = std::move(tasks);
+  unified_ = std::move(unified);
+  return true;
+}
+
+void RunCgroup::create_legacy(const std::string& place, const char* limit_file, std::uint64_t limit,
+                              Fd& group) {
+  const Fd parent = place.empty() ? Fd() : open_folder(place);
+  auto made = parent.is_open() ? CgroupFolder::make_in(parent) : std::nullopt;
+  if (!made) {
     return;
   }
-  auto folder = linux_::open_at2(parent.get(), name, O_PATH | O_DIRECTORY, 0, 0);
-  folders_.push_back({std::move(parent), std::move(name)});
-  if (!folder || !write_file(*folder, limit_file, std::to_string(limit))) {
+  const Fd& folder = folders_.emplace_back(std::move(*made)).handle();
+  if (!write_file(folder, limit_file, std::to_string(limit))) {
     return;
   }
-  if (auto entrance = linux_::open_at2(folder->get(), "tasks", O_WRONLY, 0, 0)) {
+  auto entrance = linux_::open_at2(folder.get(), "tasks", O_WRONLY, 0, 0);
+  Fd counters = again(folder, O_PATH);
+  if (entrance && counters.is_open()) {
     entrances_.push_back(std::move(*entrance));
-    group = std::move(*folder);
-  }
-}
-
-RunCgroup::~RunCgroup() {
-  for (const Folder& folder : folders_) {
-    static_cast<void>(linux_::remove_directory_at(folder.parent, folder.name));
+    group = std::move(counters);
   }
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "linux/fd.h"
 #include "omnisandbox/expected.h"
+#include "process/cgroup_folder.h"
 
 namespace omnisandbox::process {
 
@@ -31,9 +31,9 @@ class RunCgroup {
   /// Never fails: what the machine does not offer is not limited, and `limits_memory` and
   /// `limits_tasks` say so.
   static RunCgroup create(const CgroupLimits& limits);
-  RunCgroup(RunCgroup&&) noexcept = default;
-  RunCgroup& operator=(RunCgroup&&) noexcept = default;
-  ~RunCgroup();
+  /// Removes the groups of processes that were killed, where `create` would make new ones. Takes
+  /// well under a millisecond where there are none.
+  static void remove_abandoned();
 
   bool limits_memory() const noexcept { return memory_.is_open(); }
   bool limits_tasks() const noexcept { return tasks_.is_open(); }
@@ -55,15 +55,11 @@ class RunCgroup {
 
  private:
   RunCgroup() = default;
-  bool create_unified(const CgroupLimits& limits, const std::string& own_path);
-  void create_legacy(const std::string& controller, const std::string& own_path,
-                     const char* limit_file, std::uint64_t limit, linux_::Fd& group);
+  bool create_unified(const CgroupLimits& limits, const std::string& place);
+  void create_legacy(const std::string& place, const char* limit_file, std::uint64_t limit,
+                     linux_::Fd& group);
 
-  struct Folder {
-    linux_::Fd parent;
-    std::string name;
-  };
-  std::vector<Folder> folders_;  // what is to be removed
+  std::vector<CgroupFolder> folders_;  // removed on destruction
   linux_::Fd unified_;
   std::vector<linux_::Fd> entrances_;
   linux_::Fd memory_;  // the folder whose files count memory; of either version

@@ -287,9 +287,11 @@ def main():
 
 
 def finish(killer, base, groups, mounted, problems):
-    """What is looked at once, at the end. One more write removes what a killed writer left, as it is documented."""
-    subprocess.run([killer.program, "call", "--policy", killer.place.policy, "--audit", killer.place.audit, "fs_write",
-                    killer.place.work / "file"], input=b"a" * FILE_BYTES, env=killer.place.environment, check=True)
+    """What is looked at once, at the end. One more write removes what a killed writer left, and one more command the control
+    groups of killed ones, as it is documented."""
+    options = ["--policy", killer.place.policy, "--audit", killer.place.audit]
+    for arguments in (["call", *options, "fs_write", killer.place.work / "file"], ["run", *options, "--", "sleep", "0"]):
+        subprocess.run([killer.program, *arguments], input=b"a" * FILE_BYTES, env=killer.place.environment, cwd=killer.place.work, check=True)
     killer.place.check_file(problems)
     recorded = killer.place.recorded(problems)
     lost = killer.acknowledged - recorded
