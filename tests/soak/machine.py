@@ -96,7 +96,9 @@ def descriptors_of(pid):
 def control_groups():
     """Groups of our own name in which nothing runs; those of other runs on this machine are in use."""
     found = set()
-    for path in pathlib.Path("/sys/fs/cgroup").glob("**/omnisandbox-*"):
+    # os.walk passes over a group that ends while we look; glob fails there.
+    for path in (pathlib.Path(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
+                 for name in names if name.startswith("omnisandbox-")):
         try:
             if not any(processes.read_text().strip() for processes in path.rglob("cgroup.procs")):
                 found.add(str(path))
