@@ -157,6 +157,10 @@ TEST(RequestHead, AcceptNamesMediaTypes) {
   EXPECT_TRUE(names_media_type("TEXT/Event-Stream;q=0.5", "text/event-stream"));
   EXPECT_FALSE(names_media_type("text/event-stream;q=0", "text/event-stream"));
   EXPECT_FALSE(names_media_type("text/event-stream; q=0.00", "text/event-stream"));
+  // What follows a refusal is read past, too.
+  EXPECT_FALSE(names_media_type("text/event-stream;q=0;charset=utf-8", "text/event-stream"));
+  EXPECT_TRUE(
+      names_media_type("text/event-stream;q=0;a=b, text/event-stream", "text/event-stream"));
   EXPECT_FALSE(names_media_type("*/*", "text/event-stream"));
   EXPECT_FALSE(names_media_type("", "text/event-stream"));
   EXPECT_FALSE(names_media_type(",;,=;;", "text/event-stream"));

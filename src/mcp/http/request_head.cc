@@ -58,7 +58,8 @@ bool names_media_type(std::string_view accept, std::string_view type) {
     }
     bool is_refused = false;
     while (!entry.empty()) {
-      is_refused = is_refused || is_refusal(next_part(entry, ';'));
+      const std::string_view parameter = next_part(entry, ';');
+      is_refused = is_refused || is_refusal(parameter);
     }
     if (!is_refused) {
       return true;
