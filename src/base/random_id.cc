@@ -1,5 +1,6 @@
 #include "base/random_id.h"
 
+#include <pthread.h>
 #include <sys/random.h>
 
 #include <chrono>
@@ -18,12 +19,20 @@ std::uint64_t random_word() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+// One system call a thread, then a full-period sequence (SplitMix64): ids name runs, they keep no
+// secret.
+thread_local std::uint64_t state = random_word();
+
+// A forked child would go on with its parent's sequence.
+void begin_anew_after_fork() {
+  [[maybe_unused]] static const int registered =
+      ::pthread_atfork(nullptr, nullptr, [] { state = random_word(); });
+}
+
 }  // namespace
 
 std::string random_id() {
-  // One system call a thread, then a full-period sequence (SplitMix64): ids name runs, they keep no
-  // secret.
-  thread_local std::uint64_t state = random_word();
+  begin_anew_after_fork();
   state += 0x9E3779B97F4A7C15u;
   std::uint64_t mixed = state;
   mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;

@@ -23,7 +23,7 @@ constexpr std::size_t id_digits = 16;
 constexpr int max_attempts = 16;
 // Of a folder with more groups and files than this nobody reads the list at each start.
 constexpr std::size_t max_listed = 16384;
-// The others wait for the next sandbox: removing one takes up to 50 us.
+// The others wait for the next sandbox.
 constexpr int max_removed = 1024;
 
 bool is_name_of_ours(std::string_view name) {

@@ -31,8 +31,7 @@ class RunCgroup {
   /// Never fails: what the machine does not offer is not limited, and `limits_memory` and
   /// `limits_tasks` say so.
   static RunCgroup create(const CgroupLimits& limits);
-  /// Removes the groups of processes that were killed, where `create` would make new ones. Takes
-  /// well under a millisecond where there are none.
+  /// Removes the groups of processes that were killed, where `create` would make new ones.
   static void remove_abandoned();
 
   bool limits_memory() const noexcept { return memory_.is_open(); }
