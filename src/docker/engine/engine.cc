@@ -160,6 +160,25 @@ Expected<EngineAnswer> Engine::call(EngineRequest request, const Patience& patie
   return answer;
 }
 
+Expected<EngineAnswer> Engine::call_lines(EngineRequest request,
+                                          const std::function<bool(std::string_view)>& take_line,
+                                          const Patience& patience) {
+  request.target = versioned(request.target);
+  auto used = TRY(connection(patience));
+  EngineAnswer answer = TRY(used->exchange_lines(request, take_line, patience));
+  give_back(std::move(used));
+  return answer;
+}
+
+Expected<EngineAnswer> Engine::upload(
+    EngineRequest request,
+    const std::function<Expected<void>(const EngineConnection::Sink&)>& produce,
+    const Patience& patience) {
+  request.target = versioned(request.target);
+  auto used = TRY(EngineConnection::open(socket_path_, patience));
+  return used->exchange_upload(request, produce, patience);
+}
+
 Expected<json> Engine::call_json(EngineRequest request, const Patience& patience,
                                  std::string_view purpose) {
   const EngineAnswer answer = TRY(call(std::move(request), patience));
@@ -289,13 +308,12 @@ Expected<void> Engine::remove(const std::string& id, const Patience& patience) {
 Expected<bool> Engine::had_memory_event(const std::string& id, std::int64_t since_s,
                                         const Patience& patience) {
   const json filters = {{"container", {id}}, {"event", {"oom"}}};
-  auto connection = TRY(this->connection(patience));
   bool found = false;
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  const EngineAnswer answer = TRY(connection->exchange_lines(
-      {.target = versioned(fmt::format("/events?since={}&until={}&filters={}", since_s, now.count(),
-                                       query_text(filters.dump())))},
+  const EngineAnswer answer = TRY(call_lines(
+      {.target = fmt::format("/events?since={}&until={}&filters={}", since_s, now.count(),
+                             query_text(filters.dump()))},
       [&found](std::string_view line) {
         found = found || line.find("\"oom\"") != std::string_view::npos;
         return !found;

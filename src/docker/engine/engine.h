@@ -60,6 +60,14 @@ class Engine {
                                      std::string_view purpose);
 
   Expected<ImageFacts> image(const std::string& name, const Patience& patience);
+  /// As EngineConnection::exchange_lines and exchange_upload, with a `target` without the version.
+  Expected<EngineAnswer> call_lines(EngineRequest request,
+                                    const std::function<bool(std::string_view)>& take_line,
+                                    const Patience& patience);
+  Expected<EngineAnswer> upload(
+      EngineRequest request,
+      const std::function<Expected<void>(const EngineConnection::Sink&)>& produce,
+      const Patience& patience);
   /// Returns the id.
   Expected<std::string> create_container(const std::string& name, const nlohmann::json& body,
                                          const Patience& patience);

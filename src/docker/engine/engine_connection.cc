@@ -28,13 +28,19 @@ constexpr unsigned http_version = 11;
 constexpr unsigned first_error_status = 400;
 constexpr std::size_t line_buffer_bytes = 64 * 1024;
 
-Request to_http(const EngineRequest& request) {
-  Request result(http::string_to_verb(request.method), request.target, http_version);
+template <class Body>
+http::request<Body> head_of(const EngineRequest& request) {
+  http::request<Body> result(http::string_to_verb(request.method), request.target, http_version);
   result.set(http::field::host, "engine");
   result.set(http::field::user_agent, "omnisandbox");
   if (!request.registry_auth.empty()) {
     result.set("X-Registry-Auth", request.registry_auth);
   }
+  return result;
+}
+
+Request to_http(const EngineRequest& request) {
+  Request result = head_of<http::string_body>(request);
   if (!request.body.empty()) {
     result.set(http::field::content_type, request.content_type);
     result.body() = request.body;
@@ -63,6 +69,54 @@ class EngineConnection::Impl {
   Expected<EngineAnswer> exchange(const EngineRequest& request, std::uint64_t max_body_bytes,
                                   const Patience& patience) {
     TRY(send(request, patience));
+    return read_answer(max_body_bytes, patience);
+  }
+
+  Expected<EngineAnswer> exchange_upload(const EngineRequest& request,
+                                         const std::function<Expected<void>(const Sink&)>& produce,
+                                         const Patience& patience) {
+    is_usable_ = false;
+    auto head = head_of<http::buffer_body>(request);
+    head.set(http::field::content_type, request.content_type);
+    head.chunked(true);
+    http::request_serializer<http::buffer_body> serializer(head);
+    const auto write = [&](std::string_view piece, bool has_more) -> Expected<void> {
+      head.body().data = const_cast<char*>(piece.data());
+      head.body().size = piece.size();
+      head.body().more = has_more;
+      error_code outcome;
+      TRY(complete(
+          patience,
+          [&](auto handler) { http::async_write(socket_, serializer, drop_size(handler)); },
+          &outcome));
+      if (outcome && outcome != http::error::need_buffer) {
+        return problem(outcome, Socket::kept);
+      }
+      return {};
+    };
+    bool was_refused = false;
+    auto produced = produce([&](std::string_view piece) -> Expected<void> {
+      auto written = piece.empty() ? Expected<void>() : write(piece, true);
+      was_refused = !written;
+      return written;
+    });
+    if (produced) {
+      produced = write({}, false);
+      was_refused = !produced;
+    }
+    if (!produced && !was_refused) {
+      close();
+      return std::move(produced).error();
+    }
+    // Whoever takes no more of it says why.
+    auto answer = read_answer(max_engine_json_bytes, patience);
+    if (!answer && was_refused) {
+      return std::move(produced).error();
+    }
+    return answer;
+  }
+
+  Expected<EngineAnswer> read_answer(std::uint64_t max_body_bytes, const Patience& patience) {
     http::response_parser<http::string_body> parser;
     parser.header_limit(max_engine_head_bytes);
     parser.body_limit(std::numeric_limits<std::uint64_t>::max());
@@ -127,6 +181,9 @@ class EngineConnection::Impl {
             http::async_read_some(socket_, buffer_, parser, drop_size(handler));
           },
           &outcome));
+      if (outcome && outcome != http::error::need_buffer) {
+        return problem(outcome);
+      }
       const std::size_t size = piece.size() - parser.get().body().size;
       if (!TRY(take(std::string_view(piece.data(), size)))) {
         return answer;  // not usable: the rest is still to come
@@ -207,8 +264,8 @@ class EngineConnection::Impl {
     return answer;
   }
 
-  /// Runs one asynchronous step to its end, the deadline or the stop. With `outcome`, a buffer that
-  /// is full is no error.
+  /// Runs one asynchronous step to its end, the deadline or the stop. With `outcome`, how it ended
+  /// is the caller's to judge: a buffer that is full or empty is no error.
   template <class Initiate>
   Expected<void> complete(const Patience& patience, Initiate&& initiate,
                           error_code* outcome = nullptr) {
@@ -242,15 +299,18 @@ class EngineConnection::Impl {
       return base::make_error(ErrorKind::timeout, "the engine at {} did not answer in time",
                               base::printable(path_));
     }
-    if (outcome != nullptr && *ended == http::error::need_buffer) {
+    if (outcome != nullptr) {
       *outcome = *ended;
       return {};
     }
     return *ended ? problem(*ended) : Expected<void>();
   }
 
-  Error problem(const error_code& error) {
-    close();
+  enum class Socket : std::uint8_t { closed, kept };
+  Error problem(const error_code& error, Socket socket = Socket::closed) {
+    if (socket == Socket::closed) {
+      close();
+    }
     if (error == http::error::body_limit || error == http::error::header_limit) {
       return base::make_error(ErrorKind::too_large, "the engine at {} sent more than can be taken",
                               base::printable(path_));
@@ -302,6 +362,12 @@ Expected<EngineAnswer> EngineConnection::exchange_lines(
     const EngineRequest& request, const std::function<bool(std::string_view)>& take_line,
     const Patience& patience) {
   return impl_->exchange_lines(request, take_line, patience);
+}
+
+Expected<EngineAnswer> EngineConnection::exchange_upload(
+    const EngineRequest& request, const std::function<Expected<void>(const Sink&)>& produce,
+    const Patience& patience) {
+  return impl_->exchange_upload(request, produce, patience);
 }
 
 Expected<RawStream> EngineConnection::upgrade(const EngineRequest& request,

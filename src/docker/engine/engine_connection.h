@@ -59,6 +59,13 @@ class EngineConnection {
   Expected<EngineAnswer> exchange_lines(const EngineRequest& request,
                                         const std::function<bool(std::string_view)>& take_line,
                                         const Patience& patience);
+  /// Takes one piece of a request's body.
+  using Sink = std::function<Expected<void>(std::string_view)>;
+  /// The same with a body whose size is not known before: `produce` gives it to the sink, piece by
+  /// piece. An engine that has heard enough answers before its end.
+  Expected<EngineAnswer> exchange_upload(const EngineRequest& request,
+                                         const std::function<Expected<void>(const Sink&)>& produce,
+                                         const Patience& patience);
   /// Sends a request that turns the connection into a stream, and gives the stream away.
   Expected<RawStream> upgrade(const EngineRequest& request, const Patience& patience);
 
