@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 target_link_libraries(omnisandbox_options INTERFACE tl::expected)
 

@@ -27,5 +27,5 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "${PROJECT_DESCRIPTION} (development files)
  What C and C++ programs that use OmniSandbox as a library are built with.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "omnisandbox (= ${PROJECT_VERSION}), libyaml-cpp-dev, nlohmann-json3-dev, libfmt-dev, \
-libcurl4-openssl-dev, libexpected-dev, libidn2-dev, libre2-dev, libssl-dev, libseccomp-dev, libc-ares-dev")
+libcurl4-openssl-dev, libexpected-dev, libidn2-dev, libre2-dev, libssl-dev, libseccomp-dev, libc-ares-dev, libarchive-dev")
 include(CPack)

@@ -8,14 +8,14 @@ packages=(
   # Building
   g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-dev python3-venv
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
-  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev
+  libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev libarchive-dev
   # What commands are tested with
   curl
   # Guests
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks
   libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev clang-tidy-14 clang-format-14
-  iproute2 dnsmasq-base openssl docker.io busybox-static
+  iproute2 dnsmasq-base openssl docker.io docker-registry busybox-static
   # Packages
   dpkg-dev mmdebstrap
 )

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +21,15 @@
 
 namespace omnisandbox {
 
+/// What an engine reports while it fetches an image: one layer's state, or, without a layer, a line
+/// for people. The texts are the engine's, made printable.
+struct PullProgress {
+  std::string layer{};   ///< its short id; may be empty
+  std::string status{};  ///< "Downloading", "Extracting", "Pull complete", …
+  std::uint64_t current_bytes = 0;
+  std::uint64_t total_bytes = 0;  ///< 0: not known
+};
+
 struct DockerSandboxOptions {
   std::shared_ptr<AuditSink> audit{};
   /// "unix:///run/docker.sock". Empty: what DOCKER_HOST names, else the usual sockets.
@@ -31,6 +41,9 @@ struct DockerSandboxOptions {
   /// So many containers stand ready for the next commands, each for one run; made and refilled in
   /// the background. Each is a sleeping process and what the engine keeps for it. 0: none.
   std::size_t warm_containers = 0;
+  /// The file with credentials of registries, as `docker login` writes it. Empty:
+  /// $DOCKER_CONFIG/config.json, else ~/.docker/config.json.
+  std::string registry_config{};
 };
 
 /// One command's input.
@@ -48,6 +61,8 @@ struct DockerRunOptions {
   std::function<void(std::string_view)> on_stderr{};
   /// After a stop the command gets SIGTERM and this long to end by itself; then all is killed.
   std::chrono::milliseconds stop_grace{};
+  /// Called from the calling thread while the engine fetches the image, where docker.pull lets it.
+  std::function<void(const PullProgress&)> on_pull{};
 };
 
 /// Runs commands in containers, each in a new one that is removed afterwards. The policy rules: a
@@ -80,6 +95,11 @@ class DockerSandbox {
   Expected<Result> run_shell(std::string_view script, DockerRunOptions options = {});
   Expected<Result> run_with_stdin(std::string_view command, std::vector<std::string> args,
                                   std::string stdin_data, DockerRunOptions options = {});
+
+  /// Fetches or loads the image now, as a run would; returns what runs by it: "name@sha256:…", or
+  /// the image's id where it came from no registry. Errors: those of `run` before the command.
+  Expected<std::string> prepare_image(std::function<void(const PullProgress&)> on_pull = {},
+                                      std::stop_token stop = {});
 
   const Policy& policy() const noexcept;
 

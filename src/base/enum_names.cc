@@ -41,6 +41,9 @@ constexpr Names<Capability, 4> capability_names = {{{Capability::fs_read, "fs_re
 
 constexpr Names<NetworkMode, 3> network_mode_names = {
     {{NetworkMode::none, "none"}, {NetworkMode::bridge, "bridge"}, {NetworkMode::host, "host"}}};
+constexpr Names<PullPolicy, 3> pull_policy_names = {{{PullPolicy::never, "never"},
+                                                     {PullPolicy::missing, "missing"},
+                                                     {PullPolicy::always, "always"}}};
 
 constexpr Names<ErrorKind, 15> error_kind_names = {{
     {ErrorKind::timeout, "timeout"},
@@ -93,6 +96,14 @@ std::optional<Capability> capability_from_string(std::string_view name) noexcept
 }
 
 std::string_view to_string(NetworkMode mode) noexcept { return name_of(network_mode_names, mode); }
+
+std::string_view to_string(PullPolicy policy) noexcept {
+  return name_of(pull_policy_names, policy);
+}
+
+std::optional<PullPolicy> pull_policy_from_string(std::string_view name) noexcept {
+  return value_of(pull_policy_names, name);
+}
 
 std::optional<NetworkMode> network_mode_from_string(std::string_view name) noexcept {
   return value_of(network_mode_names, name);

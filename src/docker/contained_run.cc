@@ -11,6 +11,7 @@
 #include "docker/container.h"
 #include "docker/container_run.h"
 #include "docker/engine/engine.h"
+#include "docker/image/ready_image.h"
 #include "docker/sweep.h"
 #include "egress/proxy/proxy.h"
 #include "linux/file_handles.h"
@@ -38,6 +39,13 @@ class ContainedRun {
                const DockerJob& job)
       : policy_(policy), docker_(docker), machinery_(machinery), job_(job) {}
 
+  Expected<std::string> prepare_image() {
+    deadline_ = job_.deadline;
+    TRY(policy::judge_container(policy_.compiled(), docker_));
+    const auto engine = TRY(machinery_.engine(patience()));
+    return name_of(TRY(image_from(*engine)));
+  }
+
   Expected<Result> run() {
     auto command = policy::judge_container_command(policy_.compiled(), job_.command, job_.args);
     if (!command) {
@@ -59,7 +67,7 @@ class ContainedRun {
     const auto engine = TRY(machinery_.engine(patience()));
     WarmOrder order{.engine = engine,
                     .grant = std::move(grant),
-                    .image = TRY(engine->image(docker_.image, patience())),
+                    .image = TRY(image_from(*engine)),
                     .init_program = machinery_.init_program()};
     const ContainerJob contained = TRY(job_for(command, *order.grant, order.image));
     auto container = TRY(ready_container(order));
@@ -83,6 +91,42 @@ class ContainedRun {
     result->run_id = job_.run_id;
     result->duration = Clock::now() - start_;
     return result;
+  }
+
+  static std::string name_of(const ImageFacts& image) {
+    return image.digests.empty() ? image.id : image.digests.front();
+  }
+
+  Expected<ImageFacts> image_from(Engine& engine) {
+    const auto asked = Clock::now();
+    ReadyImage ready = TRY(
+        ready_image(engine,
+                    {.docker = docker_,
+                     .registry_config = machinery_.registry_config(),
+                     .on_progress = job_.on_pull,
+                     .before_fetching =
+                         [this](std::string_view operation) { return record_fetching(operation); }},
+                    patience()));
+    if (ready.was_fetched) {
+      // That has a limit of its own: the command's time begins when its image is there.
+      deadline_ += Clock::now() - asked;
+    }
+    if (job_.on_new_deadline) {
+      job_.on_new_deadline(deadline_);
+    }
+    return std::move(ready.facts);
+  }
+
+  Expected<void> record_fetching(std::string_view operation) const {
+    AuditRecord record;
+    record.capability = Capability::exec_run;
+    record.operation = operation;
+    record.resource = docker_.image;
+    record.granted = true;
+    record.rule = operation == "container.pull"
+                      ? fmt::format("docker.pull {}", to_string(docker_.pull))
+                      : "docker.image";
+    return write(std::move(record));
   }
 
   /// One that waits already, else a new one.
@@ -241,6 +285,11 @@ void warm_up(const Policy& policy, const DockerConfig& docker, DockerMachinery& 
                   .init_program = machinery.init_program()};
   std::string key = warm_key(order);
   machinery.pool().want(std::move(order), std::move(key));
+}
+
+Expected<std::string> prepare_image(const Policy& policy, const DockerConfig& docker,
+                                    DockerMachinery& machinery, const DockerJob& job) {
+  return ContainedRun(policy, docker, machinery, job).prepare_image();
 }
 
 Expected<Result> run_contained(const Policy& policy, const DockerConfig& docker,

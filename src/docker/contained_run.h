@@ -16,6 +16,7 @@
 #include "docker/engine/engine.h"
 #include "omnisandbox/audit.h"
 #include "omnisandbox/docker_config.h"
+#include "omnisandbox/docker_sandbox.h"
 #include "omnisandbox/expected.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
@@ -35,6 +36,9 @@ struct DockerJob {
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
   std::string run_id{};
+  std::function<void(const PullProgress&)> on_pull{};
+  /// Called when the image is there: where it had to be fetched first, the deadline has moved.
+  std::function<void(std::chrono::steady_clock::time_point)> on_new_deadline{};
 };
 
 struct MachineryOptions {
@@ -42,6 +46,7 @@ struct MachineryOptions {
   std::string init_program{};
   std::shared_ptr<AuditSink> audit{};
   std::size_t warm_containers = 0;
+  std::string registry_config{};
 };
 
 /// What all runs of one sandbox share. Outlives them. Safe from several threads.
@@ -55,16 +60,19 @@ class DockerMachinery {
   const std::string& init_program() const noexcept { return init_program_; }   ///< host path
   const std::shared_ptr<AuditSink>& audit() const noexcept { return audit_; }  ///< may be null
   ContainerPool& pool() noexcept { return pool_; }
+  const std::string& registry_config() const noexcept { return registry_config_; }
 
  private:
   DockerMachinery(const MachineryOptions& options, std::string init_program)
       : address_(options.engine_address),
         init_program_(std::move(init_program)),
         audit_(options.audit),
+        registry_config_(options.registry_config),
         pool_(options.warm_containers) {}
   const std::string address_;
   const std::string init_program_;
   const std::shared_ptr<AuditSink> audit_;  // shared with whoever else records
+  const std::string registry_config_;
   std::mutex mutex_;
   std::shared_ptr<Engine> engine_;                      // guarded by mutex_; shared with the runs
   std::chrono::steady_clock::time_point last_sweep_{};  // guarded by mutex_
@@ -75,6 +83,10 @@ class DockerMachinery {
 
 /// Begins to fill the pool, where there is one. What goes wrong is told by the first run.
 void warm_up(const Policy& policy, const DockerConfig& docker, DockerMachinery& machinery);
+
+/// Fetches the image where it is missing and docker.pull lets it; what it is called by its digest.
+Expected<std::string> prepare_image(const Policy& policy, const DockerConfig& docker,
+                                    DockerMachinery& machinery, const DockerJob& job);
 
 /// Judges the command and the container, makes it, runs and removes it. Records what is decided of
 /// mounts and network; the command's own decision and the outcome are the caller's to record.

@@ -70,7 +70,8 @@ Expected<DockerSandbox> DockerSandbox::create(DockerConfig docker, Policy policy
       TRY(docker::DockerMachinery::create({.engine_address = std::move(options.engine),
                                            .init_program = std::move(options.init_program),
                                            .audit = std::move(options.audit),
-                                           .warm_containers = options.warm_containers}));
+                                           .warm_containers = options.warm_containers,
+                                           .registry_config = std::move(options.registry_config)}));
   if (options.warm_containers > 0) {
     docker::warm_up(policy, docker, *machinery);
   }
@@ -92,7 +93,8 @@ Expected<Result> DockerSandbox::run(std::string_view command, std::vector<std::s
       .stop_grace = options.stop_grace,
       .on_stdout = std::move(options.on_stdout),
       .on_stderr = std::move(options.on_stderr),
-      .run_id = base::random_id()};
+      .run_id = base::random_id(),
+      .on_pull = std::move(options.on_pull)};
   TRY(impl_->judge(job));
   auto result = docker::run_contained(impl_->policy, impl_->docker, *impl_->machinery, job);
   AuditRecord outcome;
@@ -118,6 +120,16 @@ Expected<Result> DockerSandbox::run_with_stdin(std::string_view command,
                                                std::string stdin_data, DockerRunOptions options) {
   options.stdin_data = std::move(stdin_data);
   return run(command, std::move(args), std::move(options));
+}
+
+Expected<std::string> DockerSandbox::prepare_image(std::function<void(const PullProgress&)> on_pull,
+                                                   std::stop_token stop) {
+  const docker::DockerJob job{.command = {},
+                              .deadline = Clock::now() + impl_->policy.compiled().limits().timeout,
+                              .stop = std::move(stop),
+                              .run_id = base::random_id(),
+                              .on_pull = std::move(on_pull)};
+  return docker::prepare_image(impl_->policy, impl_->docker, *impl_->machinery, job);
 }
 
 const Policy& DockerSandbox::policy() const noexcept { return impl_->policy; }

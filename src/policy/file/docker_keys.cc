@@ -44,7 +44,8 @@ const std::vector<BoundKey<DockerConfig>>& keys_of<DockerConfig>() {
   static const std::vector<BoundKey<DockerConfig>> keys = {
       bind<&DockerConfig::image>({.name = "image",
                                   .type = KeyType::text,
-                                  .description = "The image, by tag or digest.",
+                                  .description = "The image: name:tag, name@sha256:digest, an id, "
+                                                 "oci:/folder[:tag] or docker-archive:/file.tar.",
                                   .when_unset = "the command line's --image",
                                   .example = "\"alpine:3.20\""}),
       bind<&DockerConfig::network_mode>({.name = "network_mode",
@@ -125,6 +126,21 @@ const std::vector<BoundKey<DockerConfig>>& keys_of<DockerConfig>() {
                                     .description = "runc, runsc, crun or kata.",
                                     .when_unset = "the engine's default",
                                     .example = "runsc"}),
+      bind<&DockerConfig::pull>(
+          {.name = "pull",
+           .type = KeyType::word,
+           .words = EnumWords<PullPolicy>::words,
+           .description = "When the engine fetches the image from its registry.",
+           .example = "missing"}),
+      bind<&DockerConfig::pull_timeout>(
+          {.name = "pull_timeout",
+           .type = KeyType::duration,
+           .minimum = 1,
+           .maximum = max_duration_ms,
+           .unit = "ms",
+           .description =
+               "Limit for fetching or loading the image, besides the command's own time.",
+           .example = "5m"}),
   };
   return keys;
 }

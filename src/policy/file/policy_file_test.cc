@@ -68,7 +68,7 @@ audit_required: true
 allow_secrets: true
 docker: {image: "alpine:latest", network_mode: bridge, cap_drop: [ALL], cap_add: [CHOWN], read_only_rootfs: false,
          no_new_privileges: false, memory_limit: 64MiB, cpu_quota: 1000, pids_limit: 7, env: {X: y}, user: 1000:1000,
-         security_opt: ["apparmor=x"], runtime: runsc,
+         security_opt: ["apparmor=x"], runtime: runsc, pull: missing, pull_timeout: 90s,
          mounts: [{host_path: /tmp/data, container_path: /data, read_only: false}, {host_path: /a, container_path: /b}]}
 )");
   CommandRule git("git", {"status", "-1"});
@@ -125,7 +125,9 @@ docker: {image: "alpine:latest", network_mode: bridge, cap_drop: [ALL], cap_add:
                             .env = {{"X", "y"}},
                             .user = "1000:1000",
                             .security_opt = {"apparmor=x"},
-                            .runtime = "runsc"};
+                            .runtime = "runsc",
+                            .pull = PullPolicy::missing,
+                            .pull_timeout = 90s};
   ASSERT_TRUE(file.docker.has_value());
   EXPECT_EQ(*file.docker, docker);
 }
@@ -287,9 +289,10 @@ TEST(PolicyKeys, EveryFieldHasAKey) {
   EXPECT_EQ(policy::keys_of<PolicyFile>().size(), config_fields + 2);  // version and docker
   const DockerConfig docker;
   const auto& [image, network_mode, cap_drop, cap_add, mounts, read_only_rootfs, no_new_privileges,
-               memory_limit, cpu_quota, pids_limit, env, user, security_opt, runtime] = docker;
-  EXPECT_EQ(&runtime, &docker.runtime);
-  EXPECT_EQ(policy::keys_of<DockerConfig>().size(), 14u);
+               memory_limit, cpu_quota, pids_limit, env, user, security_opt, runtime, pull,
+               pull_timeout] = docker;
+  EXPECT_EQ(&pull_timeout, &docker.pull_timeout);
+  EXPECT_EQ(policy::keys_of<DockerConfig>().size(), 16u);
 }
 
 // A number is read as 64 bits and stored in what the field has.
