@@ -13,6 +13,7 @@
 
 #include "omnisandbox/audit.h"
 #include "omnisandbox/docker_config.h"
+#include "omnisandbox/docker_sandbox.h"
 #include "omnisandbox/expected.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
@@ -45,6 +46,11 @@ struct RunRequest {
   /// What is passed here is in the Result as well.
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
+  /// While a container engine fetches an image, from the calling thread.
+  std::function<void(const PullProgress&)> on_pull{};
+  /// The image is there. Where it had to be fetched first, the deadline has moved: that is not part
+  /// of a command's own time.
+  std::function<void(std::chrono::steady_clock::time_point)> on_new_deadline{};
   /// A command gets SIGTERM at a stop, and this long to end by itself.
   std::chrono::milliseconds stop_grace{};
   /// Of the audit records and the Result; the runner makes one where it is empty.
