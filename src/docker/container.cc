@@ -87,9 +87,11 @@ Expected<void> Container::create(const policy::ContainerGrant& grant, const Imag
   created_s_ = std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count();
-  // By its name it is found also where the answer is lost.
+  // By its name it is found also where the answer is lost. But a stop does not give the request up:
+  // an engine that is still at it would find nothing to remove, and then make the container.
   const std::string name = "omnisandbox-" + settings_.run_id;
-  auto created = settings_.engine->create_container(name, body, patience);
+  auto created =
+      settings_.engine->create_container(name, body, {.until = patience.until, .stop = {}});
   if (!created) {
     if (created.error().kind != ErrorKind::not_found) {
       id_ = name;
