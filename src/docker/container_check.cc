@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "docker/json_access.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -16,15 +17,6 @@ using nlohmann::json;
 
 constexpr std::size_t max_shown_bytes = 200;
 constexpr std::size_t max_depth = 16;
-
-const json& member(const json& object, std::string_view key) {
-  static const json nothing;
-  if (!object.is_object()) {
-    return nothing;
-  }
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
-}
 
 bool is_nothing(const json& value) {
   return value.is_null() ||

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "docker/json_access.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -43,15 +44,6 @@ std::optional<Version> parse_version(std::string_view text) {
     return Version{version.major, version.minor, 0};
   }
   return version;
-}
-
-const json& member(const json& object, std::string_view key) {
-  static const json nothing;
-  if (!object.is_object()) {
-    return nothing;
-  }
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
 }
 
 std::string text_of(const json& value) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "docker/engine/engine_address.h"
+#include "docker/json_access.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -21,20 +22,6 @@ constexpr unsigned first_failure_status = 300;
 constexpr unsigned status_not_modified = 304;
 constexpr unsigned status_not_found = 404;
 constexpr unsigned status_conflict = 409;
-
-std::string text_of(const json& object, std::string_view key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-const json& member(const json& object, std::string_view key) {
-  static const json nothing;
-  if (!object.is_object()) {
-    return nothing;
-  }
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
-}
 
 }  // namespace
 
@@ -54,7 +41,7 @@ std::optional<ApiVersion> parse_api_version(std::string_view text) {
 
 Error engine_refusal(const EngineAnswer& answer, std::string_view purpose) {
   const json body = json::parse(answer.body, nullptr, false);
-  std::string said = body.is_object() ? text_of(body, "message") : std::string();
+  std::string said = text_in(body, "message");
   if (said.empty()) {
     said = answer.body;
   }
@@ -196,7 +183,7 @@ Expected<json> Engine::call_json(EngineRequest request, const Patience& patience
 Expected<ImageFacts> Engine::image(const std::string& name, const Patience& patience) {
   const json body = TRY(call_json({.target = "/images/" + query_text(name) + "/json"}, patience,
                                   fmt::format("find the image {}", base::printable(name))));
-  ImageFacts facts{.id = text_of(body, "Id"), .digests = {}, .volumes = {}, .working_dir = {}};
+  ImageFacts facts{.id = text_in(body, "Id"), .digests = {}, .volumes = {}, .working_dir = {}};
   if (!facts.id.starts_with("sha256:")) {
     return base::make_error(ErrorKind::io, "the engine gives no id for the image {}",
                             base::printable(name));
@@ -210,7 +197,7 @@ Expected<ImageFacts> Engine::image(const std::string& name, const Patience& pati
   for (const auto& [path, ignored] : member(config, "Volumes").items()) {
     facts.volumes.push_back(path);
   }
-  facts.working_dir = config.is_object() ? text_of(config, "WorkingDir") : "";
+  facts.working_dir = text_in(config, "WorkingDir");
   return facts;
 }
 
@@ -221,7 +208,7 @@ Expected<std::string> Engine::create_container(const std::string& name, const js
                      .target = "/containers/create?name=" + query_text(name),
                      .body = body.dump(-1, ' ', false, json::error_handler_t::replace)},
                     patience, "create the container"));
-  std::string id = answer.is_object() ? text_of(answer, "Id") : "";
+  std::string id = text_in(answer, "Id");
   const bool is_hexadecimal = std::all_of(id.begin(), id.end(), [](char c) {
     return std::isxdigit(static_cast<unsigned char>(c)) != 0;
   });
@@ -250,7 +237,7 @@ Expected<ContainerState> Engine::state(const std::string& id, const Patience& pa
   facts.ran_out_of_memory = flag("OOMKilled");
   const json& code = member(state, "ExitCode");
   facts.exit_code = code.is_number_integer() ? code.get<int>() : 0;
-  facts.error = text_of(state, "Error");
+  facts.error = text_in(state, "Error");
   return facts;
 }
 
@@ -336,7 +323,7 @@ Expected<std::vector<Engine::Listed>> Engine::list_labelled(std::string_view lab
     if (!entry.is_object()) {
       continue;
     }
-    Listed container{.id = text_of(entry, "Id"), .labels = {}};
+    Listed container{.id = text_in(entry, "Id"), .labels = {}};
     for (const auto& [key, value] : member(entry, "Labels").items()) {
       if (value.is_string()) {
         container.labels.emplace(key, value.get<std::string>());

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "docker/json_access.h"
 #include "linux/channels.h"
 #include "linux/child_process.h"
 #include "linux/file_system.h"
@@ -138,20 +139,17 @@ Expected<std::optional<RegistryCredentials>> ask_credential_helper(const std::st
     return problem(name, "failed");
   }
   const auto json = nlohmann::json::parse(answer, nullptr, false);
-  const auto text_of = [&json](const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  if (!json.is_object() || text_of("Secret").empty()) {
+  if (!json.is_object() || text_in(json, "Secret").empty()) {
     return problem(name, "answered with what is no credentials");
   }
   // docker-credential-helpers: this user says that the secret is an identity token.
-  if (text_of("Username") == "<token>") {
+  if (text_in(json, "Username") == "<token>") {
     return std::optional(
-        RegistryCredentials{.user = {}, .password = {}, .identity_token = text_of("Secret")});
+        RegistryCredentials{.user = {}, .password = {}, .identity_token = text_in(json, "Secret")});
   }
-  return std::optional(RegistryCredentials{
-      .user = text_of("Username"), .password = text_of("Secret"), .identity_token = {}});
+  return std::optional(RegistryCredentials{.user = text_in(json, "Username"),
+                                           .password = text_in(json, "Secret"),
+                                           .identity_token = {}});
 }
 
 }  // namespace omnisandbox::docker

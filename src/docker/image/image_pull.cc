@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "docker/json_access.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -16,19 +17,8 @@ using nlohmann::json;
 constexpr std::size_t max_said_bytes = 300;
 constexpr unsigned first_failure_status = 300;
 
-const json& member(const json& object, std::string_view key) {
-  static const json nothing;
-  if (!object.is_object()) {
-    return nothing;
-  }
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
-}
-
 std::string text_of(const json& object, std::string_view key) {
-  const json& value = member(object, key);
-  return value.is_string() ? base::printable(value.get<std::string>(), max_said_bytes)
-                           : std::string();
+  return base::printable(text_in(object, key), max_said_bytes);
 }
 
 std::uint64_t number_of(const json& object, std::string_view key) {

@@ -14,6 +14,7 @@
 #include "base/try.h"
 #include "docker/image/local_image.h"
 #include "docker/image/tar_writer.h"
+#include "docker/json_access.h"
 #include "linux/file_system.h"
 
 namespace omnisandbox::docker {
@@ -38,11 +39,6 @@ struct Blob {
 Error malformed(const std::string& path, std::string_view what) {
   return base::make_error(ErrorKind::invalid_argument, "{} is no OCI image layout: {}",
                           base::printable(path), what);
-}
-
-std::string text_in(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::string sha256_of(std::string_view bytes) {

@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "docker/image/credential_helper.h"
 #include "docker/image/image_reference.h"
+#include "docker/json_access.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -20,20 +21,6 @@ using nlohmann::json;
 constexpr std::size_t max_config_bytes = 4 * 1024 * 1024;
 // The name under which the Docker CLI has always kept what belongs to the default registry.
 constexpr std::string_view default_registry_key = "https://index.docker.io/v1/";
-
-const json& member(const json& object, std::string_view key) {
-  static const json nothing;
-  if (!object.is_object()) {
-    return nothing;
-  }
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
-}
-
-std::string text_of(const json& object, std::string_view key) {
-  const json& value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
 
 /// Keys are hosts; older files have whole addresses.
 std::string_view host_of(std::string_view key) {
@@ -81,10 +68,10 @@ std::string to_url_base64(std::string_view bytes) {
 
 Expected<std::optional<RegistryCredentials>> written_credentials(const json& entry,
                                                                  std::string_view registry) {
-  RegistryCredentials credentials{.user = text_of(entry, "username"),
-                                  .password = text_of(entry, "password"),
-                                  .identity_token = text_of(entry, "identitytoken")};
-  if (const std::string auth = text_of(entry, "auth"); !auth.empty()) {
+  RegistryCredentials credentials{.user = text_in(entry, "username"),
+                                  .password = text_in(entry, "password"),
+                                  .identity_token = text_in(entry, "identitytoken")};
+  if (const std::string auth = text_in(entry, "auth"); !auth.empty()) {
     auto plain = from_base64(auth);
     // A trailing NUL is what some versions of the Docker CLI wrote.
     while (plain && !plain->empty() && plain->back() == '\0') {
@@ -137,7 +124,7 @@ Expected<CredentialEntry> find_credentials(const json& config, std::string_view 
       return found;
     }
   }
-  found.helper = text_of(config, "credsStore");
+  found.helper = text_in(config, "credsStore");
   for (const auto& [key, value] : member(config, "auths").items()) {
     if (is_key_of(key, registry)) {
       found.written = TRY(written_credentials(value, registry));
