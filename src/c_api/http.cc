@@ -33,8 +33,9 @@ omnisandbox_error_t* omnisandbox_request_add_header(omnisandbox_request_t* reque
                                                     omnisandbox_bytes_t value) {
   return guarded([&]() -> Expected<void> {
     TRY(require({{"request", request}}));
-    request->request.headers.push_back(
-        {std::string(TRY(view(name, "name"))), std::string(TRY(view(value, "value")))});
+    std::string named(TRY(view(name, "name")));
+    std::string valued(TRY(view(value, "value")));
+    request->request.headers.push_back({std::move(named), std::move(valued)});
     return {};
   });
 }

@@ -65,9 +65,10 @@ class ContainedRun {
   Expected<Result> run_granted(const policy::ContainerCommand& command,
                                std::shared_ptr<const policy::ContainerGrant> grant) {
     const auto engine = TRY(machinery_.engine(patience()));
+    ImageFacts image = TRY(image_from(*engine));
     WarmOrder order{.engine = engine,
                     .grant = std::move(grant),
-                    .image = TRY(image_from(*engine)),
+                    .image = std::move(image),
                     .init_program = machinery_.init_program()};
     const ContainerJob contained = TRY(job_for(command, *order.grant, order.image));
     auto container = TRY(ready_container(order));

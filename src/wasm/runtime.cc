@@ -99,8 +99,9 @@ class Runtime::Impl {
     TRY(check_process());
     return guarded(wasm::engine_stack_bytes, [&]() -> Expected<Module> {
       if (workers_ != nullptr) {
-        return Module{.here = nullptr,
-                      .for_workers = TRY(workers_->compile(module_bytes, deadline, stop))};
+        Module module;
+        module.for_workers = TRY(workers_->compile(module_bytes, deadline, stop));
+        return module;
       }
       return Module{.here = TRY(wasm::compile_until(engine_, module_bytes, memory_limit_bytes_,
                                                     cache_, deadline, stop)),

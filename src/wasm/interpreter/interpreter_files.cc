@@ -149,9 +149,10 @@ Expected<worker::InterpreterCode> InterpreterFiles::open(Language language) cons
   const std::string shape = file(language, shape_suffix);
   TRY(check_trust(code));
   TRY(check_trust(shape));
-  return worker::InterpreterCode{
-      .code = TRY(linux_::open_at2(AT_FDCWD, code, O_RDONLY | O_CLOEXEC, 0, 0)),
-      .shape = TRY(read_shape(shape))};
+  worker::InterpreterCode opened;
+  opened.code = TRY(linux_::open_at2(AT_FDCWD, code, O_RDONLY | O_CLOEXEC, 0, 0));
+  opened.shape = TRY(read_shape(shape));
+  return opened;
 }
 
 Expected<void> InterpreterFiles::write(const component::ComponentEngine& engine, Language language,

@@ -123,7 +123,8 @@ struct Binary {
 
 Expected<Binary> take_binary(std::span<const std::byte> bytes, ByteVector& from_text) {
   bytes = TRY(binary_of(bytes, from_text));
-  return Binary{bytes, TRY(read_module_shape(bytes))};
+  const ModuleShape shape = TRY(read_module_shape(bytes));
+  return Binary{.bytes = bytes, .shape = shape};
 }
 
 Expected<ModuleOwner> compile_binary(Engine& engine, std::span<const std::byte> binary) {
