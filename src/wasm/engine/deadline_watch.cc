@@ -35,14 +35,17 @@ DeadlineWatch::Entry::~Entry() {
 
 DeadlineWatch::~DeadlineWatch() {
   if (thread_.joinable() && getpid() != owner_) {
-    thread_.detach();  // a forked child: the thread exists in the parent only
+    // A forked child: the thread exists in the parent only, and so does its wait, which the child's
+    // copy of the condition still counts.
+    thread_.detach();
+    static_cast<void>(changed_.release());
     return;
   }
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
   }
-  changed_.notify_one();
+  changed_->notify_one();
   if (thread_.joinable()) {
     thread_.join();
   }
@@ -64,7 +67,7 @@ void DeadlineWatch::add(Entry& entry) {
     wake_at_ = std::min(wake_at_, entry.deadline_);
   }
   if (sooner) {
-    changed_.notify_one();
+    changed_->notify_one();
   }
 }
 
@@ -86,7 +89,7 @@ void DeadlineWatch::wake_for_stop(Entry& entry) noexcept {
     entry.stopped_ = true;
     wake_at_ = Clock::time_point::min();
   }
-  changed_.notify_one();
+  changed_->notify_one();
 }
 
 void DeadlineWatch::watch() {
@@ -100,9 +103,9 @@ void DeadlineWatch::watch() {
     if (now < wake_at_) {
       // Ends also when a run with a sooner deadline came, or a stop; then wake_at_ has changed.
       if (wake_at_ == Clock::time_point::max()) {
-        changed_.wait(lock);
+        changed_->wait(lock);
       } else {
-        changed_.wait_until(lock, wake_at_);
+        changed_->wait_until(lock, wake_at_);
       }
       continue;
     }

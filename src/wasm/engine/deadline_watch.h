@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -59,7 +60,8 @@ class DeadlineWatch {
   wasm_engine_t* const engine_;
   const pid_t owner_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  // Apart, because a forked child has to leave it: its end would wait for the parent's thread.
+  std::unique_ptr<std::condition_variable> changed_ = std::make_unique<std::condition_variable>();
   Entry* first_ = nullptr;
   std::chrono::steady_clock::time_point wake_at_ = std::chrono::steady_clock::time_point::max();
   bool ending_ = false;
