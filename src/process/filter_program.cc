@@ -18,7 +18,9 @@ static_assert(listener_refusal == EINVAL);
 
 std::vector<sock_filter> instructions_of(std::string_view program) {
   std::vector<sock_filter> instructions(program.size() / sizeof(sock_filter));
-  std::memcpy(instructions.data(), program.data(), instructions.size() * sizeof(sock_filter));
+  if (!instructions.empty()) {
+    std::memcpy(instructions.data(), program.data(), instructions.size() * sizeof(sock_filter));
+  }
   return instructions;
 }
 
