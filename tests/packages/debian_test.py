@@ -1,6 +1,6 @@
 """The Debian packages: what they contain and ask for, and that they work where nothing else is.
 
-debian_test.py BUILD CLEAN_ROOTS
+debian_test.py PACKAGES CLEAN_ROOTS
 """
 
 import json
@@ -8,12 +8,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import clean_root
+from packages import Packages, field
 
-BUILD, ROOTS = (pathlib.Path(argument) for argument in sys.argv[1:3])
+PACKAGES, ROOTS = (pathlib.Path(argument) for argument in sys.argv[1:3])
 POLICY = """version: 1
 capabilities: [fs_read, exec_run]
 allowed_paths: [{path: /srv/data, access: read}]
@@ -21,27 +21,13 @@ allowed_commands: [cat, sh]
 """
 
 
-def field(package: pathlib.Path, name: str) -> str:
-    return subprocess.run(["dpkg-deb", "--field", package, name], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def names_in(depends: str) -> list[str]:
-    """The package's names in a Depends field, the first of each alternative."""
-    return [part.split("|")[0].split("(")[0].strip() for part in depends.split(",")]
-
-
-class Packages(unittest.TestCase):
+class DebianPackages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="omnisandbox-packages-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        done = subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-D", f"CPACK_PACKAGE_DIRECTORY={cls.folder}"],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        cls.runtime, = cls.folder.glob("omnisandbox_*.deb")
-        cls.development, = cls.folder.glob("libomnisandbox-dev_*.deb")
+        packages = Packages(PACKAGES)
+        cls.runtime, cls.development = packages.runtime, packages.development
         # Everything that the package asks for is there; were it to forget something, it would be missed.
-        cls.root = cls.enterClassContext(clean_root.CleanRoot(names_in(field(cls.runtime, "Depends")), ROOTS))
+        cls.root = cls.enterClassContext(clean_root.CleanRoot(packages.depends, ROOTS))
         data = cls.root.folder / "srv/data"
         data.mkdir()
         (data / "note.txt").write_text("a note\n")
