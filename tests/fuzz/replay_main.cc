@@ -11,15 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "base/test_effort.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
 namespace fs = std::filesystem;
 
-// Mutations of each seed. Time stops them too, so that a build with sanitizers stays quick.
-constexpr int mutations_of_each_seed = 2'000;
-constexpr std::chrono::seconds longest_run{20};
+// Time stops the mutations too, so that a build with sanitizers stays quick.
+const int mutations_of_each_seed = omnisandbox::test::rounds(300, 2'000);
+const std::chrono::seconds longest_run{omnisandbox::test::rounds(5, 20)};
 constexpr std::size_t max_input_bytes = 4'096;
 
 // Where an input differs from a seed in what parsers care about.

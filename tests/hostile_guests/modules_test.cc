@@ -3,6 +3,7 @@
 #include <chrono>
 #include <random>
 
+#include "base/test_effort.h"
 #include "guest_fixture.h"
 
 namespace omnisandbox::hostile {
@@ -59,7 +60,7 @@ TEST_F(HostileModules, MutatedModulesAreHarmless) {
   constexpr unsigned seed = 20240229;  // fixed, so that a failure can be repeated
   std::mt19937 random(seed);
   int ran = 0;
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < test::rounds(40, 150); ++round) {
     std::string module = original;
     const auto changes = 1 + random() % 4;
     for (unsigned long change = 0; change < changes; ++change) {

@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "base/test_effort.h"
 #include "wasm/limits.h"
 #include "wasm/test_support.h"
 
@@ -155,7 +156,7 @@ TEST_F(CompiledModules, SurviveThousandsOfMutations) {
   Runtime runtime = make_runtime(config);
   std::mt19937 random(20'240'607);
   int ran = 0;
-  for (int round = 0; round < 5'000; ++round) {
+  for (int round = 0; round < test::rounds(1'000, 5'000); ++round) {
     std::string mutated = whole;
     const auto changes = 1 + random() % 4;
     for (unsigned change = 0; change < changes; ++change) {
@@ -189,7 +190,7 @@ TEST_F(CompiledModules, SurviveThousandsOfMutations) {
           << result.error().message;
     }
   }
-  EXPECT_GT(ran, 100);  // some mutations are harmless, and those must run
+  EXPECT_GT(ran, 20);  // some mutations are harmless, and those must run
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "omnisandbox/process_sandbox.h"
 
 namespace omnisandbox {
@@ -126,10 +127,10 @@ class ProcessTest : public testing::Test {
     }
     EXPECT_THAT(left, testing::IsEmpty());
   }
-  /// 1,000, or what OMNISANDBOX_MANY_RUNS says.
+  /// What OMNISANDBOX_MANY_RUNS says, or few.
   static int many_runs() {
     const char* chosen = std::getenv("OMNISANDBOX_MANY_RUNS");
-    return chosen == nullptr ? 1000 : std::atoi(chosen);
+    return chosen == nullptr ? test::rounds(200, 1'000) : std::atoi(chosen);
   }
 
   /// The hostile program tried `attack`, ended by itself, and nothing got through.
