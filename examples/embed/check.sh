@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds this example as a user would, and runs it.
 #   check.sh installed BUILD [CMAKE_ARGUMENT…]    installs the project built in BUILD to a temporary folder and uses that
-#   check.sh source SOURCE [CMAKE_ARGUMENT…]      builds SOURCE as a part of the example
+#   check.sh source SOURCE BUILD [CMAKE_ARGUMENT…]    builds SOURCE as a part of the example, in BUILD, which is kept: the
+#                                                     next time, only what has changed is compiled
 set -euo pipefail
 
 mode=$1 from=$(cd "$2" && pwd)
@@ -9,15 +10,20 @@ shift 2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+build=$work/build
 
 case $mode in
   installed)
     cmake --install "$from" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
     set -- "-DCMAKE_PREFIX_PATH=$work/prefix" "$@"
     ;;
-  source) set -- "-DEMBED_OMNISANDBOX_SOURCE=$from" "$@" ;;
+  source)
+    build=$1
+    shift
+    set -- "-DEMBED_OMNISANDBOX_SOURCE=$from" "$@"
+    ;;
   *) echo "check.sh: '$mode' is neither installed nor source" >&2; exit 2 ;;
 esac
-cmake -S "$here" -B "$work/build" "$@"
-cmake --build "$work/build" --target embed --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-2}"
-"$work/build/embed"
+cmake -S "$here" -B "$build" "$@"
+cmake --build "$build" --target embed --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-2}"
+"$build/embed"
