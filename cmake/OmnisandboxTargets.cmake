@@ -17,6 +17,10 @@ if(OMNISANDBOX_SANITIZE)
   add_compile_options(-fsanitize=${OMNISANDBOX_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${OMNISANDBOX_SANITIZE})
 endif()
+if(OMNISANDBOX_COVERAGE)
+  add_compile_options(--coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()
 if(OMNISANDBOX_BUILD_FUZZERS)
   # Everything tells libFuzzer which branches an input took; its main() is in the fuzz targets alone.
   add_compile_options(-fsanitize=fuzzer-no-link)
@@ -73,6 +77,12 @@ endif()
 
 set_property(GLOBAL PROPERTY omnisandbox_libraries "")
 
+# Seconds after which ctest ends a single test: sanitizers are slow.
+set(omnisandbox_test_timeout 120)
+if(OMNISANDBOX_SANITIZE)
+  set(omnisandbox_test_timeout 480)
+endif()
+
 function(omnisandbox_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES;TESTS;TEST_LIBRARIES" ${ARGN})
   set(target omnisandbox_${name})
@@ -103,12 +113,12 @@ function(omnisandbox_test name)
   if(OMNISANDBOX_PRECOMPILED_HEADERS)
     target_precompile_headers(${target} REUSE_FROM omnisandbox_precompiled_test)
   endif()
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+  gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${omnisandbox_test_timeout})
 endfunction()
 
 # The tests of a program that `filter` names (as --gtest_filter), once more with guests in worker processes.
 function(omnisandbox_also_in_workers target filter)
   add_dependencies(${target} omnisandbox_worker)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST TEST_SUFFIX .in_worker TEST_FILTER "${filter}"
-                       PROPERTIES TIMEOUT 120 ENVIRONMENT OMNISANDBOX_TEST_ISOLATION=worker)
+  gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST TEST_SUFFIX .in_worker TEST_FILTER "${filter}"
+                       PROPERTIES TIMEOUT ${omnisandbox_test_timeout} ENVIRONMENT OMNISANDBOX_TEST_ISOLATION=worker)
 endfunction()
