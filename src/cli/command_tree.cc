@@ -80,13 +80,17 @@ void add_run(CLI::App& root, Options& options) {
   add_policy(run, options);
   add_choice<std::optional<SandboxKind>>(
       run, "--sandbox",
-      "Which sandbox. auto: a .wasm or .wat file runs in wasm, --image means docker, all else is "
-      "process",
+      "Which sandbox. A .wasm or .wat file runs in wasm, --image means docker, all else is "
+      "process. "
+      "auto, where it is written: what this machine offers counts as well, and the reason is told",
       {{"auto", std::nullopt},
        {"wasm", SandboxKind::wasm},
        {"process", SandboxKind::process},
        {"docker", SandboxKind::docker}},
-      [&](std::optional<SandboxKind> kind) { options.sandbox = kind; });
+      [&](std::optional<SandboxKind> kind) {
+        options.sandbox = kind;
+        options.asks_machine = !kind;
+      });
   add_isolation(run, options, "a module");
   add_text(
       run, "--stdin", "FILE", [&](const std::string& text) { options.stdin_from = text; },
@@ -105,6 +109,13 @@ void add_run(CLI::App& root, Options& options) {
   run.add_flag_callback(
       "--explain", [&] { options.explain = true; },
       "Say what a command was refused, by which layer, and what would allow it");
+  add_choice<PullPolicy>(run, "--pull",
+                         "When the image is fetched from its registry; never more often than the "
+                         "policy's docker.pull",
+                         {{"never", PullPolicy::never},
+                          {"missing", PullPolicy::missing},
+                          {"always", PullPolicy::always}},
+                         [&](PullPolicy policy) { options.pull = policy; });
   add_json(run, options);
   show_operand(run, "TARGET", "A module's file, or a command that the policy lists");
   show_operand(run, "ARG", "Passed to the target unchanged, options too");

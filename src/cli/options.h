@@ -36,12 +36,14 @@ struct Options {
   std::optional<std::chrono::milliseconds> timeout{};
   // Of `run`:
   std::optional<runner::SandboxKind> sandbox{};
+  bool asks_machine = false;  ///< `--sandbox auto` was written
   runner::IsolationChoice isolation = runner::IsolationChoice::automatic;
   std::optional<std::string> stdin_from{};  ///< a file, or "-" for our own
   std::map<std::string, std::string> environment{};
   bool explain = false;
   std::string image{};
   std::optional<NetworkMode> network{};
+  std::optional<PullPolicy> pull{};
   // Of `compile`:
   std::optional<std::string> output_file{};
   // Of `eval`:

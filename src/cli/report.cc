@@ -100,6 +100,9 @@ int report(const Ending& ending, const Options& options) {
     if (ending.response) {
       json["response"] = runner::response_json(*ending.response);
     }
+    if (!ending.sandbox_reason.empty()) {
+      json["sandbox"]["reason"] = ending.sandbox_reason;
+    }
     if (ending.value) {
       runner::add_bytes(json, "value", *ending.value);
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cli/options.h"
@@ -28,6 +29,7 @@ struct Ending {
   std::optional<HttpResponse> response{};  ///< of `call http_fetch`
   std::optional<std::string> value{};      ///< of `eval` and `call-export`
   OutputState output = OutputState::pending;
+  std::string sandbox_reason{};  ///< why this sandbox was chosen, where it was
 };
 
 /// Prints the ending, as one JSON object or as the output itself with "omnisandbox: …" lines on

@@ -7,12 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "base/try.h"
 #include "cli/commands.h"
+#include "cli/pull_display.h"
 #include "cli/session.h"
 #include "cli/standard_input.h"
 #include "cli/terminal.h"
 #include "linux/standard_streams.h"
 #include "runner/choose_sandbox.h"
+#include "runner/docker_backend.h"
+#include "runner/outcome.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -35,6 +40,9 @@ std::optional<std::string> misplaced_option(const Options& options, SandboxKind 
   }
   if (options.explain && sandbox != SandboxKind::process) {
     return for_another("--explain", SandboxKind::process);
+  }
+  if (options.pull && sandbox != SandboxKind::docker) {
+    return for_another("--pull", SandboxKind::docker);
   }
   if (options.isolation != IsolationChoice::automatic && sandbox != SandboxKind::wasm) {
     return for_another("--isolation", SandboxKind::wasm);
@@ -73,31 +81,99 @@ class PassThrough {
   OutputState state_ = OutputState::pending;
 };
 
-}  // namespace
-
-int run_command(const Options& options) {
-  const std::string& target = options.operands.front();
-  const SandboxKind sandbox = runner::choose_sandbox(options.sandbox, target, options.image);
-  if (const auto problem = misplaced_option(options, sandbox)) {
-    return report_usage_error(*problem, options.json);
+/// The sandbox of this run. Where the machine was to be asked, with the reason, which is told
+/// before anything runs.
+runner::AutomaticChoice chosen_sandbox(const Options& options, SandboxKind by_target,
+                                       const DockerConfig& docker) {
+  if (!options.asks_machine) {
+    return {.kind = by_target, .reason = {}};
   }
-  Session session(options, Activity::run, "run", std::string(to_string(sandbox)));
-  return session.run([&](const Session::Tools& tools) {
-    runner::RunRequest request{
-        .sandbox = sandbox,
-        .target = target,
-        .args = std::vector<std::string>(options.operands.begin() + 1, options.operands.end()),
-        .environment = options.environment,
-        .deadline = tools.deadline,
-        .stop = tools.stop,
-        .isolation = options.isolation,
-        .explain = options.explain,
-        .container = tools.docker};
-    if (!options.image.empty()) {
-      request.container.image = options.image;
+  auto choice = runner::choose_automatically(options.operands.front(), options.image, docker.image,
+                                             runner::standard_probes());
+  if (!options.json && choice.is_available) {
+    print_problem(fmt::format("sandbox {}: {}", to_string(choice.kind), choice.reason));
+  }
+  return choice;
+}
+
+Ending cannot_run(Error error, const runner::AutomaticChoice& choice, int exit_code) {
+  return {.result = runner::failed_result(
+              std::move(error), {.kind = std::string(to_string(choice.kind)), .layers = {}}),
+          .exit_code = exit_code,
+          .sandbox_reason = choice.reason};
+}
+
+/// What the options say of the container; they only narrow what the policy says of fetching images.
+Expected<DockerConfig> container_for(const Options& options, const DockerConfig& of_policy) {
+  DockerConfig container = of_policy;
+  if (!options.image.empty()) {
+    container.image = options.image;
+  }
+  if (options.network) {
+    container.network_mode = *options.network;
+  }
+  if (options.pull) {
+    if (*options.pull > of_policy.pull) {
+      return base::make_error(ErrorKind::invalid_argument,
+                              "--pull {} would fetch more than the policy lets be fetched; write "
+                              "docker: {{pull: {}}} in the policy file",
+                              to_string(*options.pull), to_string(*options.pull));
     }
-    if (options.network) {
-      request.container.network_mode = *options.network;
+    container.pull = *options.pull;
+  }
+  return container;
+}
+
+Expected<runner::RunRequest> request_for(const Options& options, const Session::Tools& tools,
+                                         SandboxKind sandbox) {
+  if (const auto problem = misplaced_option(options, sandbox)) {
+    return base::make_error(ErrorKind::invalid_argument, "{}", *problem);
+  }
+  return runner::RunRequest{
+      .sandbox = sandbox,
+      .target = options.operands.front(),
+      .args = std::vector<std::string>(options.operands.begin() + 1, options.operands.end()),
+      .environment = options.environment,
+      .deadline = tools.deadline,
+      .stop = tools.stop,
+      .isolation = options.isolation,
+      .explain = options.explain,
+      .container = TRY(container_for(options, tools.docker))};
+}
+
+int run_chosen(const Options& options, SandboxKind by_target) {
+  Session session(options, Activity::run, "run", std::string(to_string(by_target)));
+  return session.run([&](const Session::Tools& tools) {
+    const auto choice = chosen_sandbox(options, by_target, tools.docker);
+    if (!choice.is_available) {
+      return cannot_run(base::make_error(ErrorKind::unavailable, "{}", choice.reason), choice,
+                        exit_unavailable);
+    }
+    const SandboxKind sandbox = choice.kind;
+    auto prepared = request_for(options, tools, sandbox);
+    if (!prepared) {
+      const bool is_usage = prepared.error().kind == ErrorKind::invalid_argument;
+      return cannot_run(std::move(prepared).error(), choice,
+                        is_usage ? exit_usage : exit_unavailable);
+    }
+    runner::RunRequest& request = *prepared;
+    PullDisplay pull_display;
+    const bool may_fetch =
+        sandbox == SandboxKind::docker && runner::may_fetch_image(request.container);
+    const auto begin_fetching = [&] {
+      if (may_fetch) {
+        // Until the image is there, the time for fetching it counts as well.
+        tools.session.set_deadline(tools.deadline + request.container.pull_timeout);
+      }
+    };
+    if (sandbox == SandboxKind::docker) {
+      request.on_new_deadline = [&](std::chrono::steady_clock::time_point deadline) {
+        pull_display.finish();
+        tools.session.set_deadline(deadline);
+      };
+      if (!options.json) {
+        request.on_pull = [&](const PullProgress& progress) { pull_display.show(progress); };
+      }
     }
     // A wrong --stdin is a wrong use of the command line; the target may well be there.
     bool input_is_missing = false;
@@ -108,8 +184,11 @@ int run_command(const Options& options) {
                                                   : read_stdin_file(*options.stdin_from);
         input_is_missing = !content && content.error().kind == ErrorKind::not_found;
         tools.session.enter_stage("compiling or running the module");
+        begin_fetching();
         return content;
       };
+    } else {
+      begin_fetching();
     }
     tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
                                                            : "running the command");
@@ -123,9 +202,23 @@ int run_command(const Options& options) {
     }
     Ending ending{.result = tools.runner.run(tools.policy, request)};
     ending.output = pass_through.state();
+    ending.sandbox_reason = choice.reason;
     ending.exit_code = input_is_missing ? exit_usage : exit_code_of(ending.result, Activity::run);
     return ending;
   });
+}
+
+}  // namespace
+
+int run_command(const Options& options) {
+  const SandboxKind by_target =
+      runner::choose_sandbox(options.sandbox, options.operands.front(), options.image);
+  if (!options.asks_machine) {
+    if (const auto problem = misplaced_option(options, by_target)) {
+      return report_usage_error(*problem, options.json);
+    }
+  }
+  return run_chosen(options, by_target);
 }
 
 }  // namespace omnisandbox::cli

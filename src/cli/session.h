@@ -42,6 +42,11 @@ class Session {
   /// What is being done now, for the message when time runs out: "while reading standard input".
   void enter_stage(std::string stage);
 
+  /// From now on the process ends at this time at the latest.
+  void set_deadline(std::chrono::steady_clock::time_point deadline) {
+    guard_->set_deadline(deadline);
+  }
+
   /// How long a first SIGINT or SIGTERM leaves the work (`DeadlineGuard::set_signal_grace`). From
   /// the work's thread.
   void set_signal_grace(std::chrono::milliseconds duration) { guard_->set_signal_grace(duration); }

@@ -14,9 +14,11 @@ std::string_view variable(const char* name) {
 
 }  // namespace
 
+bool is_dumb_terminal() { return variable("TERM") == "dumb"; }
+
 Palette::Palette(linux_::StandardStream stream)
-    : enabled_(linux_::is_terminal(stream) && variable("NO_COLOR").empty() &&
-               variable("TERM") != "dumb") {}
+    : enabled_(linux_::is_terminal(stream) && variable("NO_COLOR").empty() && !is_dumb_terminal()) {
+}
 
 std::string Palette::paint(std::string_view code, std::string_view text) const {
   return enabled_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);

@@ -23,6 +23,9 @@ class Palette {
   bool enabled_;
 };
 
+/// TERM=dumb: a terminal without escape sequences.
+bool is_dumb_terminal();
+
 /// Writes `text` to standard output as it is; whether that worked. When not, standard error says
 /// why.
 bool print(std::string_view text);

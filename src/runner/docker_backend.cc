@@ -3,10 +3,17 @@
 #include <utility>
 
 #include "base/try.h"
+#include "docker/image/local_image.h"
 #include "policy/container/container_grant.h"
 #include "runner/outcome.h"
 
 namespace omnisandbox::runner {
+
+bool may_fetch_image(const DockerConfig& docker) {
+  // A name that is wrong is told by the run.
+  const auto local = docker::parse_local_image(docker.image);
+  return docker.pull != PullPolicy::never || (local && local->has_value());
+}
 
 // Its connections, what it knows of the engine, and the containers that wait serve all runs.
 Expected<std::shared_ptr<docker::DockerMachinery>> DockerBackend::machinery(

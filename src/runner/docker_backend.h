@@ -5,9 +5,14 @@
 #include <mutex>
 
 #include "docker/contained_run.h"
+#include "omnisandbox/docker_config.h"
 #include "runner/backend.h"
 
 namespace omnisandbox::runner {
+
+/// Whether a run with this configuration may take the time of a download, or of loading an image
+/// from a file, before its command begins.
+bool may_fetch_image(const DockerConfig& docker);
 
 /// Commands in containers.
 class DockerBackend final : public Backend {

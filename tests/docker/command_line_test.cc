@@ -1,3 +1,5 @@
+#include "docker/command_line.h"
+
 #include <sys/prctl.h>
 
 #include <nlohmann/json.hpp>
@@ -10,37 +12,6 @@ namespace omnisandbox::docker::test {
 namespace {
 
 using testing::HasSubstr;
-
-struct Ran {
-  int code = -1;
-  std::string output;
-};
-
-/// The program `omnisandbox` with the test's engine, or another one; `arguments` is shell text, and
-/// so is what stands before the program.
-Ran omnisandbox_command(const std::string& arguments,
-                        const std::string& engine = test_engine().address(),
-                        const std::string& before = "") {
-  const std::string line =
-      before + "DOCKER_HOST=" + engine + " " OMNISANDBOX_COMMAND " " + arguments + " 2>&1";
-  Ran ran;
-  FILE* pipe = ::popen(line.c_str(), "r");
-  std::array<char, 4096> buffer;
-  for (std::size_t count = 0; (count = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-    ran.output.append(buffer.data(), count);
-  }
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
-
-std::string policy_file(const SharedFolder& folder, const std::string& text) {
-  folder.write("policy.yaml",
-               "version: 1\ncapabilities: [exec_run, fs_read]\n"
-               "allowed_commands: [sh, missing]\ntimeout: 60s\n" +
-                   text);
-  return "--policy " + (folder.path() / "policy.yaml").string() + " ";
-}
 
 TEST(DockerCommandLine, RunsWithTheImageOrTheDockerSection) {
   SharedFolder folder;
@@ -93,18 +64,66 @@ TEST(DockerCommandLine, AnAgentRunsCommandsInContainers) {
                             R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})"
                             "\n" +
                                 call(3, "sh") + call(4, "cat"));
-  // Its input stays open while the container runs, as that of an agent does.
-  const std::string asking = "(cat " + (folder.path() / "ask.jsonl").string() + "; sleep 4) | ";
-  const Ran ran = omnisandbox_command("mcp " + policy, test_engine().address(), asking);
+  // Its input stays open until it has answered, as that of an agent does.
+  const std::string answers = (folder.path() / "answers").string();
+  const std::string asking = "(cat " + (folder.path() / "ask.jsonl").string() +
+                             "; while ! grep -q '\"id\":4' " + answers +
+                             " 2> /dev/null; do sleep 0.05; done) | ";
+  const auto serve = [&](const std::string& engine) {
+    fs::remove(answers);
+    const Ran ran = omnisandbox_command("mcp " + policy + "> " + answers, engine, asking);
+    return Ran{.code = ran.code, .output = ran.output + folder.read("answers")};
+  };
+  const Ran ran = serve(test_engine().address());
   EXPECT_EQ(ran.code, 0) << ran.output;
   EXPECT_THAT(ran.output,
               testing::AllOf(HasSubstr("container of the image test:1"), HasSubstr("inside\\n"),
                              HasSubstr(R"("kind":"docker")"), HasSubstr("denied: exec_run cat")));
   EXPECT_EQ(containers_left(), 0U);
   // Without an engine it is not offered, and says why.
-  const Ran without = omnisandbox_command("mcp " + policy, "unix:///nonexistent", asking);
+  const Ran without = serve("unix:///nonexistent");
   EXPECT_THAT(without.output, HasSubstr("run_container is not offered: "));
   EXPECT_THAT(without.output, HasSubstr("there is no tool \\\"run_container\\\""));
+}
+
+TEST(DockerCommandLine, AutomaticSaysWhyAndPullingOnlyNarrows) {
+  SharedFolder folder;
+  const std::string plain = policy_file(folder, "");
+  const Ran told =
+      omnisandbox_command("run " + plain + "--sandbox auto --image test:1 -- sh -c 'echo out'");
+  EXPECT_EQ(told.code, 0) << told.output;
+  EXPECT_THAT(told.output,
+              testing::AllOf(HasSubstr("omnisandbox: sandbox docker: "), HasSubstr("out\n")));
+  const auto report = nlohmann::json::parse(
+      omnisandbox_command("run " + plain + "--sandbox auto --json --image test:1 -- sh -c true")
+          .output);
+  EXPECT_EQ(report["sandbox"]["kind"], "docker");
+  EXPECT_THAT(report["sandbox"]["reason"].get<std::string>(), HasSubstr("dependencies"));
+  // What was not asked for is not told.
+  const auto usual = nlohmann::json::parse(
+      omnisandbox_command("run " + plain + "--json --image test:1 -- sh -c true").output);
+  EXPECT_FALSE(usual["sandbox"].contains("reason"));
+  // Without an engine there is nothing that would do.
+  const Ran nothing =
+      omnisandbox_command("run " + plain + "--sandbox auto --image test:1 -- sh -c true",
+                          "unix:///tmp/omnisandbox-no-engine.sock");
+  EXPECT_EQ(nothing.code, 125) << nothing.output;
+  EXPECT_THAT(nothing.output, HasSubstr("no container engine answers"));
+
+  const Ran wider =
+      omnisandbox_command("run " + plain + "--image 127.0.0.1:9/x:1 --pull missing -- sh -c true");
+  EXPECT_EQ(wider.code, 2) << wider.output;
+  EXPECT_THAT(wider.output, HasSubstr("pull: missing"));
+  // Nobody listens there; with --pull never, nobody asks.
+  const std::string fetching =
+      policy_file(folder, "docker: {image: \"127.0.0.1:9/x:1\", pull: missing}\n");
+  const Ran unreachable = omnisandbox_command("run " + fetching + "--sandbox docker -- sh -c true");
+  EXPECT_EQ(unreachable.code, 125) << unreachable.output;
+  EXPECT_THAT(unreachable.output, HasSubstr("cannot fetch the image 127.0.0.1:9/x:1"));
+  const Ran narrowed =
+      omnisandbox_command("run " + fetching + "--sandbox docker --pull never -- sh -c true");
+  EXPECT_EQ(narrowed.code, 127) << narrowed.output;
+  EXPECT_EQ(omnisandbox_command("run " + plain + "--pull never -- true").code, 2);
 }
 
 TEST(DockerCommandLine, AfterAKillEverythingInTheContainerEndsAndTheNextRunRemovesIt) {
@@ -127,23 +146,25 @@ TEST(DockerCommandLine, AfterAKillEverythingInTheContainerEndsAndTheNextRunRemov
     return {};
   };
   std::string id;
-  for (int tries = 0; tries < 300 && id.empty(); ++tries) {
-    std::this_thread::sleep_for(milliseconds(100));
+  for (int tries = 0; tries < 1500 && id.empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(20));
     id = running();
   }
   ASSERT_FALSE(id.empty());
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
-  for (int tries = 0; tries < 100 && !running().empty(); ++tries) {
-    std::this_thread::sleep_for(milliseconds(100));
+  for (int tries = 0; tries < 500 && !running().empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(20));
   }
   EXPECT_TRUE(running().empty());
   // What is left of it names an owner that is gone, and any later run removes it.
   for (const auto& each : our_containers()) {
     EXPECT_EQ(is_alive(each.labels.at("omnisandbox.owner")), false);
   }
+  const auto swept = std::chrono::steady_clock::now();
   EXPECT_EQ(omnisandbox_command("run " + policy + "--image test:1 -- sh -c true").code, 0);
   EXPECT_EQ(containers_left(), 0U);
+  EXPECT_LT(std::chrono::steady_clock::now() - swept, seconds(10));
   EXPECT_EQ(is_alive(own_identity()), true);
 }
 

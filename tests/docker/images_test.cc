@@ -1,3 +1,4 @@
+#include "docker/command_line.h"
 #include "docker/docker_fixture.h"
 #include "docker/image/local_image.h"
 #include "docker/test_registry.h"
@@ -133,6 +134,50 @@ TEST(DockerImages, ASilentRegistryEndsThePullAtItsOwnDeadlineAndAStopBefore) {
       sandbox(config, allowing({"sh"})).run_shell("true", {.stop = stop.get_token()});
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().kind, ErrorKind::cancelled) << stopped.error().message;
+}
+
+TEST(DockerImages, ATerminalIsToldHowFarAPullIsAndNobodyElse) {
+  test_engine().make_image("shown:1", "ENV WHICH=shown");
+  registry().publish(test_engine(), "shown:1", "shown:1");
+  const std::string name = registry().host() + "/shown:1";
+  SharedFolder folder;
+  const std::string words =
+      "run " + policy_file(folder, "docker: {image: \"" + name + "\", pull: missing}\n") +
+      "--sandbox docker -- sh -c 'echo $WHICH'";
+  const std::string login =
+      "DOCKER_CONFIG=" + fs::path(registry().config_file()).parent_path().string() + " ";
+  folder.write("run.sh", login + "DOCKER_HOST=" + test_engine().address() +
+                             " " OMNISANDBOX_COMMAND " " + words + "\n");
+  const auto on_terminal = [&](const std::string& variables) {
+    EXPECT_EQ(containers_left(), 0U);
+    docker("rmi " + name);
+    return output_of(variables + " script -qec 'sh " + (folder.path() / "run.sh").string() +
+                     "' /dev/null");
+  };
+  const std::string progress = " fetching the image: ";
+  EXPECT_THAT(on_terminal("TERM=xterm"),
+              AllOf(HasSubstr("\033[1momnisandbox:\033[0m" + progress), HasSubstr("shown")));
+  EXPECT_THAT(on_terminal("TERM=xterm NO_COLOR=1"),
+              AllOf(HasSubstr("\033[Komnisandbox:" + progress), HasSubstr("shown")));
+  EXPECT_EQ(on_terminal("TERM=dumb"), "shown\r");
+  EXPECT_EQ(containers_left(), 0U);
+  docker("rmi " + name);
+  const Ran piped = omnisandbox_command(words, test_engine().address(), login);
+  EXPECT_EQ(piped.output, "shown\n");
+}
+
+TEST(DockerImages, APullOfTheCommandLineHasItsOwnTime) {
+  const SilentPort silent;
+  SharedFolder folder;
+  const std::string policy =
+      policy_file(folder, "docker: {image: \"127.0.0.1:" + std::to_string(silent.port()) +
+                              "/tool:1\", pull: missing, pull_timeout: 2500ms}\n");
+  const auto start = Clock::now();
+  const Ran late =
+      omnisandbox_command("run " + policy + "--timeout 1s --sandbox docker -- sh -c true");
+  EXPECT_EQ(late.code, 124) << late.output;
+  EXPECT_THAT(late.output, HasSubstr("pull_timeout"));
+  EXPECT_GE(Clock::now() - start, milliseconds(2500));
 }
 
 /// A saved image, and the same one as an OCI layout, while the engine does not have it.
