@@ -27,7 +27,7 @@ TEST(DockerBackend, WhatAPoolHoldsServesTheNextRunOfTheSameRunner) {
     const auto cold_time = Clock::now() - cold_start;
     EXPECT_EQ(cold.stdout_data, "cold\n") << told(cold);
     // The first run has told the pool what is wanted.
-    for (int tries = 0; tries < 600; ++tries) {
+    for (int tries = 0; tries < 3000; ++tries) {
       bool is_running = false;
       for (const auto& each : our_containers()) {
         const auto state = test_engine().engine().state(each.id, soon());
@@ -35,7 +35,7 @@ TEST(DockerBackend, WhatAPoolHoldsServesTheNextRunOfTheSameRunner) {
                                     each.labels.at("omnisandbox.run") != first.run_id);
       }
       if (is_running) break;
-      std::this_thread::sleep_for(milliseconds(100));
+      std::this_thread::sleep_for(milliseconds(20));
     }
     const auto warm_start = Clock::now();
     const Result warm = must(backend.run(*policy, request("echo warm"), nullptr));

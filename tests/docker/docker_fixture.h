@@ -57,10 +57,24 @@ inline std::vector<Engine::Listed> our_containers() {
 }
 /// Those that have served are removed in the background.
 inline std::size_t containers_left() {
-  for (int tries = 0; tries < 300 && !our_containers().empty(); ++tries) {
-    std::this_thread::sleep_for(milliseconds(50));
+  for (int tries = 0; tries < 750 && !our_containers().empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(20));
   }
   return our_containers().size();
+}
+
+/// Until so many containers of ours wait.
+inline bool wait_for_running(std::size_t count) {
+  for (int tries = 0; tries < 3000; ++tries) {
+    std::size_t running = 0;
+    for (const auto& each : our_containers()) {
+      const auto state = test_engine().engine().state(each.id, soon());
+      running += state && state->is_running ? 1 : 0;
+    }
+    if (running >= count) return true;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  return false;
 }
 
 /// A folder that everybody may enter, for mounts.

@@ -11,20 +11,6 @@ using testing::HasSubstr;
 using testing::Not;
 using Clock = std::chrono::steady_clock;
 
-/// Until so many containers of ours wait.
-bool wait_for_running(std::size_t count) {
-  for (int tries = 0; tries < 600; ++tries) {
-    std::size_t running = 0;
-    for (const auto& each : our_containers()) {
-      const auto state = test_engine().engine().state(each.id, soon());
-      running += state && state->is_running ? 1 : 0;
-    }
-    if (running >= count) return true;
-    std::this_thread::sleep_for(milliseconds(100));
-  }
-  return false;
-}
-
 TEST(DockerPool, EachWaitingContainerServesOneRunAndNothingIsLeft) {
   {
     auto docker = sandbox(image(), allowing({"sh"}), {.warm_containers = 2});

@@ -50,7 +50,7 @@ class TestEngine {
     if (pid_ == 0) {
       be_engine();
     }
-    for (int waited = 0; waited < 600; ++waited) {
+    for (int waited = 0; waited < 3000; ++waited) {
       const auto engine = Engine::find(address(), soon(std::chrono::seconds(5)));
       if (engine) {
         engine_ = *engine;
@@ -60,7 +60,7 @@ class TestEngine {
         pid_ = -1;
         throw std::runtime_error("dockerd ended at once; see " + log());
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     throw std::runtime_error("dockerd did not answer within a minute; see " + log());
   }

@@ -64,9 +64,9 @@ class TestRegistry {
                static_cast<char*>(nullptr));
       ::_exit(127);
     }
-    for (int tries = 0; tries < 300; ++tries) {
+    for (int tries = 0; tries < 1500; ++tries) {
       if (answers()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     throw std::runtime_error("docker-registry did not answer; see " + folder + "/log");
   }
