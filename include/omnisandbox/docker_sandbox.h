@@ -21,6 +21,9 @@
 
 namespace omnisandbox {
 
+class DockerSession;
+struct DockerSessionOptions;
+
 /// What an engine reports while it fetches an image: one layer's state, or, without a layer, a line
 /// for people. The texts are the engine's, made printable.
 struct PullProgress {
@@ -46,6 +49,13 @@ struct DockerSandboxOptions {
   std::string registry_config{};
 };
 
+/// A file or a folder that is copied from one side to the other, as DockerSession::copy_in and
+/// copy_out do it.
+struct DockerCopy {
+  std::string host_path;
+  std::string container_path;
+};
+
 /// One command's input.
 struct DockerRunOptions {
   std::string stdin_data{};
@@ -63,6 +73,11 @@ struct DockerRunOptions {
   std::chrono::milliseconds stop_grace{};
   /// Called from the calling thread while the engine fetches the image, where docker.pull lets it.
   std::function<void(const PullProgress&)> on_pull{};
+  /// Copied before the command begins; where one fails, the command does not run.
+  std::vector<DockerCopy> copy_in{};
+  /// Copied after the command has ended by itself, whatever its exit code; where one fails, the
+  /// Result is `denied` or `failed` and says why.
+  std::vector<DockerCopy> copy_out{};
 };
 
 /// Runs commands in containers, each in a new one that is removed afterwards. The policy rules: a
@@ -95,6 +110,11 @@ class DockerSandbox {
   Expected<Result> run_shell(std::string_view script, DockerRunOptions options = {});
   Expected<Result> run_with_stdin(std::string_view command, std::vector<std::string> args,
                                   std::string stdin_data, DockerRunOptions options = {});
+
+  /// Makes a container for several commands (omnisandbox/docker_session.h). It may outlive this
+  /// object. Errors: `invalid_argument` for its time to live; `denied` besides without exec_run;
+  /// those of `run` before the command.
+  Expected<DockerSession> open_session(const DockerSessionOptions& options);
 
   /// Fetches or loads the image now, as a run would; returns what runs by it: "name@sha256:…", or
   /// the image's id where it came from no registry. Errors: those of `run` before the command.

@@ -5,6 +5,7 @@
 #include "omnisandbox/config.h"           // IWYU pragma: export
 #include "omnisandbox/docker_config.h"    // IWYU pragma: export
 #include "omnisandbox/docker_sandbox.h"   // IWYU pragma: export
+#include "omnisandbox/docker_session.h"   // IWYU pragma: export
 #include "omnisandbox/error.h"            // IWYU pragma: export
 #include "omnisandbox/expected.h"         // IWYU pragma: export
 #include "omnisandbox/host_functions.h"   // IWYU pragma: export

@@ -53,6 +53,18 @@ void take_environment(Options& options, const std::string& text) {
   options.environment.insert_or_assign(text.substr(0, equals), text.substr(equals + 1));
 }
 
+/// "FROM:TO", where the side inside a container is an absolute path.
+DockerCopy copy_of(const std::string& option, const std::string& text, std::size_t colon,
+                   bool is_host_first) {
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
+    throw CLI::ValidationError(option, "\"" + text + "\" is not FROM:TO");
+  }
+  std::string from = text.substr(0, colon);
+  std::string to = text.substr(colon + 1);
+  return is_host_first ? DockerCopy{.host_path = std::move(from), .container_path = std::move(to)}
+                       : DockerCopy{.host_path = std::move(to), .container_path = std::move(from)};
+}
+
 void take_header(Options& options, const std::string& text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string::npos || colon == 0) {
@@ -116,6 +128,20 @@ void add_run(CLI::App& root, Options& options) {
                           {"missing", PullPolicy::missing},
                           {"always", PullPolicy::always}},
                          [&](PullPolicy policy) { options.pull = policy; });
+  add_repeated(
+      run, "--copy-in", "FROM:TO",
+      [&](const std::string& text) {
+        options.copy_in.push_back(copy_of("--copy-in", text, text.rfind(':'), true));
+      },
+      "A file or folder of this machine (fs_read) that is copied into the container before the "
+      "command; may be repeated");
+  add_repeated(
+      run, "--copy-out", "FROM:TO",
+      [&](const std::string& text) {
+        options.copy_out.push_back(copy_of("--copy-out", text, text.find(':'), false));
+      },
+      "A file or folder of the container that is copied to this machine (fs_write) after the "
+      "command; may be repeated");
   add_json(run, options);
   show_operand(run, "TARGET", "A module's file, or a command that the policy lists");
   show_operand(run, "ARG", "Passed to the target unchanged, options too");

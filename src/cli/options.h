@@ -43,6 +43,8 @@ struct Options {
   bool explain = false;
   std::string image{};
   std::optional<NetworkMode> network{};
+  std::vector<DockerCopy> copy_in{};
+  std::vector<DockerCopy> copy_out{};
   std::optional<PullPolicy> pull{};
   // Of `compile`:
   std::optional<std::string> output_file{};

@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/pull_display.h"
+#include "cli/resource_name.h"
 #include "cli/session.h"
 #include "cli/standard_input.h"
 #include "cli/terminal.h"
@@ -43,6 +44,12 @@ std::optional<std::string> misplaced_option(const Options& options, SandboxKind 
   }
   if (options.pull && sandbox != SandboxKind::docker) {
     return for_another("--pull", SandboxKind::docker);
+  }
+  if (!options.copy_in.empty() && sandbox != SandboxKind::docker) {
+    return for_another("--copy-in", SandboxKind::docker);
+  }
+  if (!options.copy_out.empty() && sandbox != SandboxKind::docker) {
+    return for_another("--copy-out", SandboxKind::docker);
   }
   if (options.isolation != IsolationChoice::automatic && sandbox != SandboxKind::wasm) {
     return for_another("--isolation", SandboxKind::wasm);
@@ -124,6 +131,14 @@ Expected<DockerConfig> container_for(const Options& options, const DockerConfig&
   return container;
 }
 
+/// With paths of this machine as the policy has them.
+Expected<std::vector<DockerCopy>> absolute_copies(std::vector<DockerCopy> copies) {
+  for (DockerCopy& copy : copies) {
+    copy.host_path = TRY(absolute_path(copy.host_path));
+  }
+  return copies;
+}
+
 Expected<runner::RunRequest> request_for(const Options& options, const Session::Tools& tools,
                                          SandboxKind sandbox) {
   if (const auto problem = misplaced_option(options, sandbox)) {
@@ -138,7 +153,9 @@ Expected<runner::RunRequest> request_for(const Options& options, const Session::
       .stop = tools.stop,
       .isolation = options.isolation,
       .explain = options.explain,
-      .container = TRY(container_for(options, tools.docker))};
+      .container = TRY(container_for(options, tools.docker)),
+      .copy_in = TRY(absolute_copies(options.copy_in)),
+      .copy_out = TRY(absolute_copies(options.copy_out))};
 }
 
 int run_chosen(const Options& options, SandboxKind by_target) {

@@ -39,6 +39,8 @@ struct DockerJob {
   std::function<void(const PullProgress&)> on_pull{};
   /// Called when the image is there: where it had to be fetched first, the deadline has moved.
   std::function<void(std::chrono::steady_clock::time_point)> on_new_deadline{};
+  std::vector<DockerCopy> copy_in{};
+  std::vector<DockerCopy> copy_out{};
 };
 
 struct MachineryOptions {

@@ -26,7 +26,7 @@ struct ContainerSettings {
 };
 
 /// A container that has been made as the policy granted, checked, and started: its first process
-/// waits for the one job. Removed with its destruction.
+/// waits for a job. Removed with its destruction.
 class Container {
  public:
   /// Errors besides those of the engine: `unavailable` where the engine made something else than
@@ -43,11 +43,17 @@ class Container {
   const std::string& id() const noexcept { return id_; }
   /// The attached stream; input and output of the first process.
   RawStream& stream() noexcept { return stream_; }
-  /// Listens inside, for the proxy; open where the grant has a bridge. To be taken once.
+  /// Listens inside, for the proxy; open where the grant has a bridge.
   linux_::Fd& listener() noexcept { return listener_; }
   const std::vector<std::string>& layers() const noexcept { return layers_; }
   /// When it was created, for the engine's events.
   std::int64_t created_s() const noexcept { return created_s_; }
+
+  /// Between a job's first byte and its end nobody else can use the streams; a job that did not end
+  /// in order leaves them of no use.
+  void begin_job() noexcept { is_in_step_ = false; }
+  void end_job() noexcept { is_in_step_ = true; }
+  bool is_in_step() const noexcept { return is_in_step_; }
 
   /// Ends it where it runs, and removes it. A second call does nothing.
   Expected<void> remove();
@@ -68,6 +74,7 @@ class Container {
   linux_::Fd listener_;
   std::vector<std::string> layers_;
   std::int64_t created_s_ = 0;
+  bool is_in_step_ = true;
 };
 
 }  // namespace omnisandbox::docker

@@ -28,6 +28,8 @@ constexpr std::size_t read_buffer_bytes = 256 * 1024;
 // After its input has ended, the first process ends the command and says so within a few
 // milliseconds; past this the engine is asked to.
 constexpr milliseconds patience_after_end{400};
+// In a session the engine passes the word on, and the next command depends on it.
+constexpr milliseconds session_patience_after_end{3000};
 // For the engine's calls while the run ends.
 constexpr std::chrono::seconds engine_time{10};
 
@@ -43,6 +45,7 @@ class Run {
   Run(Container& container, const ContainerJob& job)
       : container_(container),
         job_(job),
+        patience_(job.is_last == IsLast::yes ? patience_after_end : session_patience_after_end),
         stdout_(job.max_output_bytes, job.on_stdout),
         stderr_(job.max_output_bytes, job.on_stderr),
         stdout_marked_(sizeof(init::End), [this](std::string_view piece) { stdout_.add(piece); }),
@@ -54,7 +57,9 @@ class Run {
 
   Expected<Result> run() {
     TRY(pack_job());
+    container_.begin_job();
     TRY(serve());
+    finish_input();
     stdout_marked_.finish();
     stderr_marked_.finish();
     return result();
@@ -94,6 +99,7 @@ class Run {
       header.cpu_time_limit_us = static_cast<std::uint64_t>(
           std::chrono::duration_cast<std::chrono::microseconds>(*job_.cpu_time).count());
     }
+    header.is_last = job_.is_last == IsLast::yes ? 1 : 0;
     token_ = header.token;
     stdout_marked_.expect(token_);
     stderr_marked_.expect(token_);
@@ -152,6 +158,7 @@ class Run {
                                  std::string_view(outgoing_).substr(outgoing_done_), nullptr);
     if (!sent || sent->kind == linux_::Transfer::Kind::ended) {
       // What was said before still comes.
+      is_input_lost_ = true;
       drop_input();
       return {};
     }
@@ -187,7 +194,7 @@ class Run {
   int wait_ms() const {
     auto until = job_.deadline;
     if (ended_at_) {
-      until = *ended_at_ + patience_after_end;
+      until = *ended_at_ + patience_;
     } else if (stopped_at_) {
       until = std::min(until, *stopped_at_ + job_.stop_grace);
     }
@@ -198,7 +205,7 @@ class Run {
   void check_time() {
     const auto now = Clock::now();
     if (ended_at_) {
-      is_given_up_ = now >= *ended_at_ + patience_after_end;
+      is_given_up_ = now >= *ended_at_ + patience_;
       return;
     }
     if (job_.stop.stop_requested() && !stopped_at_) {
@@ -216,12 +223,48 @@ class Run {
     }
   }
 
-  /// Ends the input: the first process ends everything.
+  /// Ends the input: the first process ends everything. In a session it is told to end this command
+  /// alone, and does not answer in time where the engine does not tell it.
   void end(RunEnd why) {
     end_ = why;
+    if (job_.is_last == IsLast::yes) {
+      drop_input();
+      linux_::finish_sending(container_.stream().socket);
+    } else {
+      static_cast<void>(
+          container_.engine().send_signal(container_.id(), init::end_command_signal_name,
+                                          {.until = Clock::now() + patience_, .stop = {}}));
+    }
     ended_at_ = Clock::now();
-    drop_input();
-    linux_::finish_sending(container_.stream().socket);
+  }
+
+  /// In a session the next job follows on the same stream: a frame that has begun is sent to its
+  /// end, and after it the end of the input. The first process skips both.
+  void finish_input() {
+    if (job_.is_last == IsLast::yes || !is_complete() || !streams_.is_between_frames()) {
+      return;
+    }
+    init::Ending ending;
+    std::memcpy(&ending, stderr_marked_.tail()->data(), sizeof ending);
+    if (ending.has_survivors != 0 || ending.cause == init::Cause::host_gone) {
+      return;
+    }
+    if (!is_input_over_) {
+      const init::InputFrame frame{.kind = init::FrameKind::end_of_input};
+      outgoing_.append(reinterpret_cast<const char*>(&frame), sizeof frame);
+      is_input_over_ = true;
+    }
+    const auto until = Clock::now() + patience_;
+    while (!outgoing_.empty()) {
+      const auto ready =
+          linux_::wait_until_ready(container_.stream().socket, linux_::Readiness::to_write, until);
+      if (!ready || !*ready || !send() || is_stream_over_) {
+        return;
+      }
+    }
+    if (!is_input_lost_) {
+      container_.end_job();
+    }
   }
 
   Expected<Result> result() {
@@ -267,6 +310,7 @@ class Run {
 
   Container& container_;
   const ContainerJob& job_;
+  const milliseconds patience_;
   KeptOutput stdout_;
   KeptOutput stderr_;
   MarkedStream stdout_marked_;
@@ -277,6 +321,7 @@ class Run {
   std::size_t outgoing_done_ = 0;
   std::size_t stdin_done_ = 0;
   bool is_input_over_ = false;
+  bool is_input_lost_ = false;
   bool is_stream_over_ = false;
   bool is_given_up_ = false;
   RunEnd end_ = RunEnd::none;

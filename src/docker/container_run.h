@@ -10,11 +10,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/strong_bool.h"
 #include "docker/container.h"
 #include "omnisandbox/expected.h"
 #include "omnisandbox/result.h"
 
 namespace omnisandbox::docker {
+
+/// Whether a container serves another job after this one.
+using IsLast = base::StrongBool<struct IsLastTag>;
 
 /// One command for a container that waits for it. It has been judged.
 struct ContainerJob {
@@ -32,11 +36,13 @@ struct ContainerJob {
   std::optional<std::chrono::milliseconds> cpu_time{};
   std::uint64_t memory_bytes = 0;   ///< of the container, for messages
   std::uint32_t max_processes = 0;  ///< the same
+  IsLast is_last = IsLast::yes;
 };
 
 /// Gives the job to the container, serves its streams and waits for its end, at most until shortly
-/// after the deadline. The Result has everything but duration, run id and denials. The container is
-/// used up. Errors: `too_large` for arguments and environment, those of the engine.
+/// after the deadline. The Result has everything but duration, run id and denials. After the last
+/// job, and where it is not `is_in_step`, the container is used up. Errors: `too_large` for
+/// arguments and environment, those of the engine.
 Expected<Result> run_in(Container& container, const ContainerJob& job);
 
 }  // namespace omnisandbox::docker

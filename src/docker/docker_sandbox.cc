@@ -6,6 +6,9 @@
 #include "base/random_id.h"
 #include "base/try.h"
 #include "docker/contained_run.h"
+#include "docker/docker_session.h"
+#include "docker/recorded_run.h"
+#include "omnisandbox/docker_session.h"
 #include "policy/compiled_policy.h"
 #include "policy/container/container_grant.h"
 
@@ -16,39 +19,14 @@ using Clock = std::chrono::steady_clock;
 class DockerSandbox::Impl {
  public:
   Impl(DockerConfig its_docker, Policy its_policy,
-       std::unique_ptr<docker::DockerMachinery> its_machinery)
+       std::shared_ptr<docker::DockerMachinery> its_machinery)
       : docker(std::move(its_docker)),
         policy(std::move(its_policy)),
         machinery(std::move(its_machinery)) {}
 
-  /// An error only where the policy says that nothing may go unrecorded.
-  Expected<void> record(AuditRecord entry, const std::string& run_id) const {
-    if (machinery->audit() == nullptr) {
-      return {};
-    }
-    entry.time = std::chrono::system_clock::now();
-    entry.run_id = run_id;
-    entry.sandbox = "docker";
-    entry.operation = "run";
-    auto written = machinery->audit()->write(entry);
-    return policy.config().audit_required ? written : Expected<void>{};
-  }
-
-  Expected<void> judge(const docker::DockerJob& job) const {
-    const auto command = policy::judge_container_command(policy.compiled(), job.command, job.args);
-    AuditRecord decision;
-    decision.capability = Capability::exec_run;
-    decision.resource = job.command;
-    decision.granted = command.has_value();
-    decision.rule = command ? command->rule : command.error().rule;
-    decision.reason = command ? std::string() : command.error().reason;
-    TRY(record(std::move(decision), job.run_id));
-    return command ? Expected<void>{} : Error::from_denial(command.error());
-  }
-
   DockerConfig docker;
   Policy policy;
-  std::unique_ptr<docker::DockerMachinery> machinery;
+  std::shared_ptr<docker::DockerMachinery> machinery;  // shared with its sessions
 };
 
 DockerSandbox::DockerSandbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -81,34 +59,11 @@ Expected<DockerSandbox> DockerSandbox::create(DockerConfig docker, Policy policy
 
 Expected<Result> DockerSandbox::run(std::string_view command, std::vector<std::string> args,
                                     DockerRunOptions options) {
-  const auto limit = impl_->policy.compiled().limits().timeout;
-  const docker::DockerJob job{
-      .command = std::string(command),
-      .args = std::move(args),
-      .stdin_data = std::move(options.stdin_data),
-      .environment = std::move(options.environment),
-      .working_dir = std::move(options.working_dir),
-      .deadline = Clock::now() + std::min(options.timeout.value_or(limit), limit),
-      .stop = std::move(options.stop),
-      .stop_grace = options.stop_grace,
-      .on_stdout = std::move(options.on_stdout),
-      .on_stderr = std::move(options.on_stderr),
-      .run_id = base::random_id(),
-      .on_pull = std::move(options.on_pull)};
-  TRY(impl_->judge(job));
-  auto result = docker::run_contained(impl_->policy, impl_->docker, *impl_->machinery, job);
-  AuditRecord outcome;
-  outcome.event = AuditRecord::Event::outcome;
-  if (result) {
-    outcome = audit::outcome_record(*result);
-    outcome.reason = result->error ? result->error->message : std::string();
-  } else {
-    outcome.status = result.error().kind == ErrorKind::denied ? Status::denied : Status::failed;
-    outcome.reason = result.error().message;
-  }
-  outcome.resource = job.command;
-  TRY(impl_->record(std::move(outcome), job.run_id));
-  return result;
+  const docker::DockerJob job =
+      docker::job_of(command, std::move(args), std::move(options), impl_->policy);
+  return docker::recorded_run(impl_->policy, impl_->machinery->audit().get(), job, [&] {
+    return docker::run_contained(impl_->policy, impl_->docker, *impl_->machinery, job);
+  });
 }
 
 Expected<Result> DockerSandbox::run_shell(std::string_view script, DockerRunOptions options) {
@@ -130,6 +85,10 @@ Expected<std::string> DockerSandbox::prepare_image(std::function<void(const Pull
                               .run_id = base::random_id(),
                               .on_pull = std::move(on_pull)};
   return docker::prepare_image(impl_->policy, impl_->docker, *impl_->machinery, job);
+}
+
+Expected<DockerSession> DockerSandbox::open_session(const DockerSessionOptions& options) {
+  return docker::open_session(impl_->policy, impl_->docker, impl_->machinery, options);
 }
 
 const Policy& DockerSandbox::policy() const noexcept { return impl_->policy; }

@@ -55,6 +55,9 @@ struct RunRequest {
   std::chrono::milliseconds stop_grace{};
   /// Of the audit records and the Result; the runner makes one where it is empty.
   std::string run_id{};
+  /// Into and out of a container, around its command.
+  std::vector<DockerCopy> copy_in{};
+  std::vector<DockerCopy> copy_out{};
 };
 
 /// One kind of sandbox. A backend never decides what is allowed: the runner has asked the policy

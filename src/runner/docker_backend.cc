@@ -40,7 +40,9 @@ Expected<Result> DockerBackend::run(const Policy& policy, const RunRequest& requ
                         .on_stderr = request.on_stderr,
                         .run_id = request.run_id,
                         .on_pull = request.on_pull,
-                        .on_new_deadline = request.on_new_deadline};
+                        .on_new_deadline = request.on_new_deadline,
+                        .copy_in = request.copy_in,
+                        .copy_out = request.copy_out};
   const auto machinery = this->machinery(audit);
   if (!machinery || request.read_stdin) {
     // What the policy refuses of the container is told before anything of the machine is missed, or

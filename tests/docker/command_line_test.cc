@@ -126,6 +126,41 @@ TEST(DockerCommandLine, AutomaticSaysWhyAndPullingOnlyNarrows) {
   EXPECT_EQ(omnisandbox_command("run " + plain + "--pull never -- true").code, 2);
 }
 
+TEST(DockerCommandLine, FilesAreCopiedAroundACommand) {
+  SharedFolder folder;
+  folder.write("in/data", "from this machine");
+  folder.write("closed/data", "never");
+  fs::create_directories(folder.path() / "out");
+  folder.write("policy.yaml",
+               "version: 1\ncapabilities: [exec_run, fs_read, fs_write]\n"
+               "allowed_commands: [sh]\nallowed_paths:\n  - {path: " +
+                   (folder.path() / "in").string() + ", access: read}\n  - {path: " +
+                   (folder.path() / "out").string() + ", access: read_write}\n");
+  const std::string start = "cd " + folder.path().string() + " && ";
+  const auto run = [&](const std::string& copies, const std::string& script) {
+    return omnisandbox_command(
+        "run --policy policy.yaml --image test:1 " + copies + " -- sh -c '" + script + "'",
+        test_engine().address(), start);
+  };
+  // Relative to the working folder, as all paths of the command line.
+  const Ran ran = run("--copy-in in:/tmp/work --copy-out /tmp/work/made:out/made",
+                      "cat /tmp/work/data; mkdir /tmp/work/made; echo result > /tmp/work/made/x; "
+                      "exit 4");
+  EXPECT_EQ(ran.code, 4) << ran.output;
+  EXPECT_EQ(ran.output, "from this machine");
+  EXPECT_EQ(folder.read("out/made/x"), "result\n");
+  const Ran denied = run("--copy-in closed:/tmp/work", "echo it ran");
+  EXPECT_EQ(denied.code, 126) << denied.output;
+  EXPECT_THAT(denied.output, testing::Not(HasSubstr("it ran")));
+  const Ran kept = run("--copy-out /tmp/x:closed/data", "echo x > /tmp/x; echo it ran");
+  EXPECT_EQ(kept.code, 126) << kept.output;
+  EXPECT_THAT(kept.output, testing::AllOf(HasSubstr("it ran"), HasSubstr("closed/data is denied")));
+  EXPECT_EQ(folder.read("closed/data"), "never");
+  EXPECT_EQ(run("--copy-in in", "true").code, 2);
+  EXPECT_EQ(omnisandbox_command("run --copy-in a:/b -- true").code, 2);
+  EXPECT_EQ(containers_left(), 0U);
+}
+
 TEST(DockerCommandLine, AfterAKillEverythingInTheContainerEndsAndTheNextRunRemovesIt) {
   SharedFolder folder;
   const std::string policy = policy_file(folder, "");

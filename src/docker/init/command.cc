@@ -35,15 +35,29 @@ struct StartFailure {
 };
 
 struct CommandText {
+  CommandText() = default;
+  CommandText(const CommandText&) = delete;
+  CommandText& operator=(const CommandText&) = delete;
+  ~CommandText() {
+    std::free(static_cast<void*>(arguments));
+    std::free(static_cast<void*>(variables));
+  }
   const char* folder = nullptr;
   char** arguments = nullptr;
+  char** variables = nullptr;
 };
 
+char** array_of(std::uint32_t count) {
+  return static_cast<char**>(std::calloc(std::size_t{count} + 1, sizeof(char*)));
+}
+
 // Variables of the job replace those of the image.
-void set_variable(char* text) {
-  const char* equals = std::strchr(text, '=');
-  if (equals != nullptr && equals != text) {
-    ::putenv(text);
+void set_variables(char** variables) {
+  for (; *variables != nullptr; ++variables) {
+    const char* equals = std::strchr(*variables, '=');
+    if (equals != nullptr && equals != *variables) {
+      ::putenv(*variables);
+    }
   }
 }
 
@@ -60,12 +74,13 @@ bool split(const Job& job, char* text, CommandText& command) {
   };
   command.folder = take();
   // Each argument takes a byte at least, so that the product stays small.
-  if (command.folder == nullptr || job.argument_count == 0 || job.argument_count > job.text_bytes) {
+  if (command.folder == nullptr || job.argument_count == 0 || job.argument_count > job.text_bytes ||
+      job.variable_count > job.text_bytes) {
     return false;
   }
-  command.arguments =
-      static_cast<char**>(std::calloc(std::size_t{job.argument_count} + 1, sizeof(char*)));
-  if (command.arguments == nullptr) {
+  command.arguments = array_of(job.argument_count);
+  command.variables = array_of(job.variable_count);
+  if (command.arguments == nullptr || command.variables == nullptr) {
     return false;
   }
   for (std::uint32_t index = 0; index < job.argument_count; ++index) {
@@ -75,11 +90,10 @@ bool split(const Job& job, char* text, CommandText& command) {
     }
   }
   for (std::uint32_t index = 0; index < job.variable_count; ++index) {
-    char* variable = take();
-    if (variable == nullptr) {
+    command.variables[index] = take();
+    if (command.variables[index] == nullptr) {
       return false;
     }
-    set_variable(variable);
   }
   return true;
 }
@@ -121,6 +135,7 @@ void execute(char** arguments) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   ::setsid();
+  set_variables(command.variables);
   StartFailure failure;
   if (::dup2(input, 0) < 0) {
     failure = {Step::prepare, errno};
@@ -170,7 +185,8 @@ StartFailure start(const CommandText& command, Child& child) {
 /// Passes input on, waits for the end of the command, and watches the host and the clock.
 class Watch {
  public:
-  Watch(const Job& job, Child& child, int signals) : job_(job), child_(child), signals_(signals) {}
+  Watch(const Job& job, Child& child, int signals)
+      : job_(job), child_(child), signals_(signals), cpu_before_us_(cpu_time_us()) {}
 
   void run(Ending& ending) {
     while (!has_ended_) {
@@ -182,15 +198,16 @@ class Watch {
         ending.cause = Cause::host_gone;
         return;
       }
-      if (job_.cpu_time_limit_us > 0 && cpu_time_us() > job_.cpu_time_limit_us) {
+      if (job_.cpu_time_limit_us > 0 && cpu_time_us() - cpu_before_us_ > job_.cpu_time_limit_us) {
         ending.cause = Cause::cpu_time;
         return;
       }
       if (ready <= 0) {
         continue;
       }
-      if (files[2].revents != 0) {
-        take_signals(ending);
+      if (files[2].revents != 0 && !take_signals(ending)) {
+        ending.cause = Cause::told_to_end;
+        return;
       }
       if (files[1].revents != 0) {
         feed();
@@ -202,6 +219,18 @@ class Watch {
         return;
       }
     }
+  }
+
+  // What is left of this job's input, so that the next job follows. False: the host is gone.
+  bool skip_input() {
+    while (!has_input_ended_) {
+      pending_size_ = pending_done_ = 0;
+      close_input();
+      if (!read_input(false)) {
+        return false;
+      }
+    }
+    return true;
   }
 
  private:
@@ -235,6 +264,7 @@ class Watch {
       return false;
     }
     if (frame.kind == FrameKind::end_of_input) {
+      has_input_ended_ = true;
       close_input();
       return true;
     }
@@ -249,11 +279,15 @@ class Watch {
     return true;
   }
 
-  void take_signals(Ending& ending) {
+  // False: this command is to end.
+  bool take_signals(Ending& ending) {
     signalfd_siginfo information;
+    bool may_go_on = true;
     while (::read(signals_, &information, sizeof information) ==
            static_cast<ssize_t>(sizeof information)) {
-      if (information.ssi_signo != SIGCHLD) {
+      if (information.ssi_signo == end_command_signal) {
+        may_go_on = false;
+      } else if (information.ssi_signo != SIGCHLD) {
         ::kill(-child_.pid, static_cast<int>(information.ssi_signo));
       }
     }
@@ -265,15 +299,18 @@ class Watch {
         has_ended_ = true;
       }
     }
+    return may_go_on || has_ended_;
   }
 
   const Job& job_;
   Child& child_;
   const int signals_;
+  const std::uint64_t cpu_before_us_;
   char* const pending_ = input_buffer;
   std::size_t pending_size_ = 0;
   std::size_t pending_done_ = 0;
   bool has_ended_ = false;
+  bool has_input_ended_ = false;
 };
 
 void end_everything(const Child& child, Ending& ending) {
@@ -293,6 +330,7 @@ void end_everything(const Child& child, Ending& ending) {
       ++waited_ms;
     }
   }
+  ending.has_survivors = 1;
 }
 
 int exit_code_of(const Ending& ending) {
@@ -307,38 +345,50 @@ int exit_code_of(const Ending& ending) {
 int watch_signals() {
   sigset_t watched;
   sigemptyset(&watched);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) {
+  for (const int signal :
+       {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, end_command_signal}) {
     sigaddset(&watched, signal);
   }
   ::sigprocmask(SIG_SETMASK, &watched, nullptr);
-  return ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+  const int signals = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+  // Those that came for a command before.
+  signalfd_siginfo old;
+  while (::read(signals, &old, sizeof old) > 0) {
+  }
+  return signals;
 }
 
 }  // namespace
 
-int run_command(const Job& job, char* text) {
+Outcome run_command(const Job& job, char* text) {
   CommandText command;
   if (!split(job, text, command)) {
-    return exit_wrong_use;
+    return {.exit_code = exit_wrong_use, .may_go_on = false};
   }
   const std::uint64_t cpu_before = cpu_time_us();
+  const std::uint64_t kills_before = memory_kills();
+  const std::uint64_t refusals_before = task_refusals();
   Ending ending{.end = {.token = job.token}};
   Child child;
   const int signals = watch_signals();
   const StartFailure failure = start(command, child);
   ending.failed_step = failure.step;
   ending.failed_errno = failure.error_number;
+  Watch watch(job, child, signals);
   if (failure.step == Step::none) {
-    Watch(job, child, signals).run(ending);
+    watch.run(ending);
   }
+  ::close(signals);
   end_everything(child, ending);
   ending.peak_memory_bytes = peak_memory_bytes();
   ending.cpu_time_us = cpu_time_us() - cpu_before;
-  ending.memory_kills = memory_kills();
-  ending.task_refusals = task_refusals();
-  write_exactly(1, &ending.end, sizeof ending.end);
-  write_exactly(2, &ending, sizeof ending);
-  return exit_code_of(ending);
+  ending.memory_kills = memory_kills() - kills_before;
+  ending.task_refusals = task_refusals() - refusals_before;
+  const bool is_told =
+      write_exactly(1, &ending.end, sizeof ending.end) && write_exactly(2, &ending, sizeof ending);
+  return {.exit_code = exit_code_of(ending),
+          .may_go_on = is_told && job.is_last == 0 && ending.cause != Cause::host_gone &&
+                       ending.has_survivors == 0 && watch.skip_input()};
 }
 
 }  // namespace omnisandbox::docker::init

@@ -94,6 +94,10 @@ tl::expected<ContainerCommand, Denial> judge_container_command(const CompiledPol
 /// processes stand (CVE-2024-21626).
 Expected<std::string> judge_container_folder(std::string_view folder);
 
+/// A path inside a container where files are put or read from: absolute, without "..", and neither
+/// the kernel's own trees nor what is ours.
+Expected<std::string> judge_container_path(std::string_view path);
+
 // Half a second of looking; a policy that mounts more names a narrower folder.
 inline constexpr std::size_t max_searched_mount_entries = 1'000'000;
 

@@ -293,4 +293,20 @@ Expected<std::string> judge_container_folder(std::string_view folder) {
   return text.path;
 }
 
+Expected<std::string> judge_container_path(std::string_view path) {
+  const PathText text = TRY(parse_path(path));
+  if (text.has_parent_steps) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "{}: a path inside a container is written without \"..\"",
+                            base::printable(path, 200));
+  }
+  for (const std::string_view kernel : {"/proc", "/sys", "/dev", "/.omnisandbox"}) {
+    if (is_at_or_beneath(text.path, kernel)) {
+      return Error::from_denial(
+          never("copy", path, "what stands there are no files of the image's"));
+    }
+  }
+  return text.path;
+}
+
 }  // namespace omnisandbox::policy

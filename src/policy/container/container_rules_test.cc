@@ -193,5 +193,14 @@ TEST(ContainerRules, AWorkingFolderIsNeverInProc) {
   EXPECT_EQ(judge_container_folder("/").value(), "/");
 }
 
+TEST(ContainerRules, FilesAreNotCopiedToOrFromTheKernelsTreesOrOurs) {
+  for (const char* path : {"/proc/self/mem", "/proc", "//sys//x", "/./dev/null", "/dev/shm/x",
+                           "/.omnisandbox/init", "/a/../proc/x", "relative", "", "/a/.."}) {
+    EXPECT_FALSE(judge_container_path(path)) << path;
+  }
+  EXPECT_EQ(judge_container_path("/process/file").value(), "/process/file");
+  EXPECT_EQ(judge_container_path("/tmp//here/").value(), "/tmp/here");
+}
+
 }  // namespace
 }  // namespace omnisandbox::policy
