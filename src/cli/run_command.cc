@@ -144,7 +144,7 @@ Expected<runner::RunRequest> request_for(const Options& options, const Session::
   if (const auto problem = misplaced_option(options, sandbox)) {
     return base::make_error(ErrorKind::invalid_argument, "{}", *problem);
   }
-  return runner::RunRequest{
+  runner::RunRequest request{
       .sandbox = sandbox,
       .target = options.operands.front(),
       .args = std::vector<std::string>(options.operands.begin() + 1, options.operands.end()),
@@ -152,10 +152,11 @@ Expected<runner::RunRequest> request_for(const Options& options, const Session::
       .deadline = tools.deadline,
       .stop = tools.stop,
       .isolation = options.isolation,
-      .explain = options.explain,
-      .container = TRY(container_for(options, tools.docker)),
-      .copy_in = TRY(absolute_copies(options.copy_in)),
-      .copy_out = TRY(absolute_copies(options.copy_out))};
+      .explain = options.explain};
+  request.container = TRY(container_for(options, tools.docker));
+  request.copy_in = TRY(absolute_copies(options.copy_in));
+  request.copy_out = TRY(absolute_copies(options.copy_out));
+  return request;
 }
 
 int run_chosen(const Options& options, SandboxKind by_target) {
