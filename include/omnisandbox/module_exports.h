@@ -25,6 +25,23 @@ struct ExportCall {
   std::optional<std::string> value_json{};
 };
 
+/// An exported function, as somebody who has JSON sees it.
+struct ExportedFunction {
+  std::string name;       ///< as `call` takes it; a module's can be any text
+  std::string type_text;  ///< its type as WIT; safe to print
+  struct Parameter {
+    std::string name;          ///< empty of a core module
+    std::string schema_json;   ///< a JSON Schema (draft 2020-12) of what it takes
+    bool is_optional = false;  ///< an `option`: null stands for its absence
+  };
+  std::vector<Parameter> parameters{};
+  std::optional<std::string> result_schema_json{};  ///< of what `call` returns; unset: nothing
+  bool result_can_fail = false;                     ///< it is a `result`
+  /// False where a resource, a future or a stream is among its types, or a type is too large to be
+  /// described; there is no schema then.
+  bool fits_json = true;
+};
+
 /// How long compiling may take.
 struct LoadOptions {
   /// Shortens the policy's, never lengthens it.
@@ -55,6 +72,9 @@ class ModuleExports {
   /// One line for each function: its name as `call` takes it, and its type as WIT. Errors: where a
   /// worker process is asked, and cannot answer.
   Expected<std::vector<std::string>> list() const;
+
+  /// The same, with the schemas of their JSON. Errors: as `list`.
+  Expected<std::vector<ExportedFunction>> functions() const;
 
   /// Calls `function` ("name", or "interface#name" of a component) in a fresh instance. Errors:
   /// `not_found`, and `invalid_argument` where the arguments do not fit its type; how the guest

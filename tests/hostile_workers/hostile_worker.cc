@@ -296,7 +296,7 @@ std::map<std::string, std::function<void(Liar&)>> roles() {
        [](Liar& liar) {
          liar.greet();
          liar.wait_for_list();
-         liar.send(MessageType::listed, encode(Listed{.lines = {"a\x1b[2Jb\nc: func()"}}));
+         liar.send(MessageType::listed, encode(Listed{.functions = {{.name = "a\x1b[2Jb\nc"}}}));
          wait_for_ever();
        }},
       {"writes_without_end", instead_of_running([](Liar& liar, const Run& run) {

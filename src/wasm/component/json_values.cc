@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "base/utf8.h"
+#include "wasm/component/type_description.h"
 #include "wasm/component/type_parts.h"
-#include "wasm/component/wit_text.h"
 
 namespace omnisandbox::wasm::component {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/exports/component_exports.h"
 #include "wasm/exports/core_exports.h"
 #include "wasm/exports/exported_code.h"
 #include "wasm/module/module_text.h"
@@ -38,7 +39,7 @@ class ModuleHere : public ExportedCode {
         module_(std::move(module)),
         memory_limit_bytes_(memory_limit_bytes) {}
 
-  Expected<std::vector<std::string>> list() override { return list_core_functions(*module_); }
+  Expected<std::vector<FunctionType>> list() override { return core_function_types(*module_); }
 
   Expected<Called> call(std::string_view function, std::span<const std::string> arguments_json,
                         GuestRun& guest, std::chrono::milliseconds timeout) override {
@@ -80,8 +81,8 @@ class ComponentHere : public ExportedCode {
         component_(std::move(component)),
         memory_limit_bytes_(memory_limit_bytes) {}
 
-  Expected<std::vector<std::string>> list() override {
-    return list_component_functions(*engine_, *component_);
+  Expected<std::vector<FunctionType>> list() override {
+    return component_function_types(*engine_, *component_);
   }
 
   Expected<Called> call(std::string_view function, std::span<const std::string> arguments_json,

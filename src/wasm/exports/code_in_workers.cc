@@ -27,7 +27,7 @@ class CodeInWorkers : public ExportedCode {
     }
   }
 
-  Expected<std::vector<std::string>> list() override {
+  Expected<std::vector<FunctionType>> list() override {
     return workers_->list(*code_, std::chrono::steady_clock::now() + list_timeout_);
   }
 

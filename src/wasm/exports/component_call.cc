@@ -13,7 +13,6 @@ namespace omnisandbox::wasm::exports {
 namespace {
 
 constexpr std::string_view command_interface = "wasi:cli/run@0.2.";
-constexpr std::size_t max_line_bytes = 4096;
 
 Execution call_instance(const ComponentCall& call, const ComponentFunction& function,
                         const std::vector<component::Value>& values, component::Value* returned) {
@@ -31,16 +30,6 @@ bool returned_by_itself(const ComponentCall& call, const Execution& execution) {
 }
 
 }  // namespace
-
-std::vector<std::string> list_component_functions(const component::ComponentEngine& engine,
-                                                  const component::CompiledComponent& component) {
-  std::vector<std::string> lines;
-  for (const ComponentFunction& function : component_functions(engine, component)) {
-    lines.push_back(
-        base::printable(function.full_name() + ": " + function.type_text, max_line_bytes));
-  }
-  return lines;
-}
 
 Expected<Called> call_component(const ComponentCall& call, std::string_view name,
                                 std::span<const std::string> arguments_json) {

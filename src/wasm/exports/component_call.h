@@ -30,10 +30,6 @@ struct ComponentCall {
   std::chrono::milliseconds timeout{};
 };
 
-/// As ModuleExports::list.
-std::vector<std::string> list_component_functions(const component::ComponentEngine& engine,
-                                                  const component::CompiledComponent& component);
-
 /// Calls the function in a fresh instance. Errors: `not_found`; `invalid_argument` where the
 /// arguments do not fit (nothing was called then), or where JSON cannot hold the result.
 Expected<Called> call_component(const ComponentCall& call, std::string_view function,

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "wasm/component/json_values.h"
+#include "wasm/component/type_description.h"
 #include "wasm/component/type_parts.h"
-#include "wasm/component/wit_text.h"
 
 namespace omnisandbox::wasm::exports {
 namespace {
@@ -43,10 +44,9 @@ void add_function(std::vector<ComponentFunction>& functions, std::string_view in
   if (item.kind != WASMTIME_COMPONENT_ITEM_COMPONENT_FUNC) {
     return;
   }
-  FunctionTypeOwner type(wasmtime_component_func_type_clone(item.of.component_func));
-  std::string text = component::wit_text(type.get());
   functions.push_back(
-      {std::string(interface), std::string(name), std::move(text), std::move(type)});
+      {std::string(interface), std::string(name),
+       FunctionTypeOwner(wasmtime_component_func_type_clone(item.of.component_func))});
 }
 
 }  // namespace
@@ -91,6 +91,22 @@ std::vector<ComponentFunction> component_functions(const component::ComponentEng
   return functions;
 }
 
+Expected<std::vector<FunctionType>> component_function_types(
+    const component::ComponentEngine& engine, const component::CompiledComponent& compiled) {
+  std::vector<FunctionType> types;
+  component::PartBudget total = max_type_parts;
+  for (const ComponentFunction& function : component_functions(engine, compiled)) {
+    component::PartBudget left = std::min(total, max_function_type_parts);
+    const component::PartBudget before = left;
+    FunctionType type = component::describe(function.type.get(), left);
+    total -= before - left;
+    type.name = function.full_name();
+    types.push_back(std::move(type));
+  }
+  TRY(check_count(types));
+  return types;
+}
+
 Expected<ComponentFunction> find_component_function(const component::ComponentEngine& engine,
                                                     const component::CompiledComponent& compiled,
                                                     std::string_view full_name) {
@@ -108,11 +124,12 @@ Expected<ComponentFunction> find_component_function(const component::ComponentEn
 Expected<std::vector<component::Value>> component_arguments(
     const ComponentFunction& function, std::span<const std::string> arguments_json) {
   const auto parameters = component::parameters(function.type.get());
+  component::PartBudget left = max_function_type_parts;
   if (arguments_json.size() != parameters.size()) {
-    return base::make_error(ErrorKind::invalid_argument,
-                            "\"{}\" takes {} arguments, and {} are given: it is {}",
-                            base::printable(function.full_name()), parameters.size(),
-                            arguments_json.size(), base::printable(function.type_text));
+    return base::make_error(
+        ErrorKind::invalid_argument, "\"{}\" takes {} arguments, and {} are given: it is {}",
+        base::printable(function.full_name()), parameters.size(), arguments_json.size(),
+        base::printable(wit_text(component::describe(function.type.get(), left))));
   }
   std::vector<component::Value> arguments;
   for (std::size_t index = 0; index < parameters.size(); ++index) {

@@ -9,6 +9,7 @@
 #include "wasm/component/compiled_component.h"
 #include "wasm/component/types.h"
 #include "wasm/component/values.h"
+#include "wasm/exported_type.h"
 
 namespace omnisandbox::wasm::exports {
 
@@ -16,12 +17,15 @@ namespace omnisandbox::wasm::exports {
 struct ComponentFunction {
   std::string interface;  ///< empty: exported by itself
   std::string name;
-  std::string type_text;
   component::FunctionTypeOwner type;
 
   /// As `call-export` takes it: "name", or "interface#name".
   std::string full_name() const;
 };
+
+/// Error: `too_large` for more than can be listed.
+Expected<std::vector<FunctionType>> component_function_types(
+    const component::ComponentEngine& engine, const component::CompiledComponent& component);
 
 std::vector<ComponentFunction> component_functions(const component::ComponentEngine& engine,
                                                    const component::CompiledComponent& component);

@@ -16,20 +16,22 @@ using Json = nlohmann::ordered_json;
 
 std::string_view text_of(const wasm_name_t* name) { return {name->data, name->size}; }
 
-std::string_view kind_name(wasm_valkind_t kind) {
+TypeKind type_kind(wasm_valkind_t kind) {
   switch (kind) {
     case WASM_I32:
-      return "i32";
+      return TypeKind::core_i32;
     case WASM_I64:
-      return "i64";
+      return TypeKind::core_i64;
     case WASM_F32:
-      return "f32";
+      return TypeKind::core_f32;
     case WASM_F64:
-      return "f64";
+      return TypeKind::core_f64;
     default:
-      return "reference";
+      return TypeKind::core_reference;
   }
 }
+
+std::string kind_name(wasm_valkind_t kind) { return wit_text(Type{.kind = type_kind(kind)}); }
 
 std::vector<wasm_valkind_t> kinds_of(const wasm_valtype_vec_t* types) {
   std::vector<wasm_valkind_t> kinds;
@@ -39,25 +41,20 @@ std::vector<wasm_valkind_t> kinds_of(const wasm_valtype_vec_t* types) {
   return kinds;
 }
 
-std::string kinds_text(const std::vector<wasm_valkind_t>& kinds) {
-  std::vector<std::string_view> names;
-  for (const wasm_valkind_t kind : kinds) {
-    names.push_back(kind_name(kind));
-  }
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
 struct CoreFunction {
   std::string name;
   std::vector<wasm_valkind_t> parameters;
   std::vector<wasm_valkind_t> results;
 
-  std::string type_text() const {
-    const std::string shown = kinds_text(results);
-    return fmt::format("func({}){}", kinds_text(parameters),
-                       results.empty()       ? ""
-                       : results.size() == 1 ? " -> " + shown
-                                             : " -> (" + shown + ")");
+  FunctionType type() const {
+    FunctionType type{.name = name};
+    for (const wasm_valkind_t kind : parameters) {
+      type.parameters.push_back({.type = {.kind = type_kind(kind)}});
+    }
+    for (const wasm_valkind_t kind : results) {
+      type.results.push_back({.kind = type_kind(kind)});
+    }
+    return type;
   }
 };
 
@@ -188,12 +185,13 @@ std::optional<std::string> json_of(const std::vector<wasmtime_val_t>& results) {
 
 }  // namespace
 
-std::vector<std::string> list_core_functions(const CompiledModule& module) {
-  std::vector<std::string> lines;
+Expected<std::vector<FunctionType>> core_function_types(const CompiledModule& module) {
+  std::vector<FunctionType> types;
   for (const CoreFunction& function : functions_of(module)) {
-    lines.push_back(base::printable(function.name) + ": " + function.type_text());
+    types.push_back(function.type());
   }
-  return lines;
+  TRY(check_count(types));
+  return types;
 }
 
 Expected<std::vector<wasmtime_val_t>> core_arguments(const CompiledModule& module,
@@ -204,7 +202,7 @@ Expected<std::vector<wasmtime_val_t>> core_arguments(const CompiledModule& modul
     return base::make_error(ErrorKind::invalid_argument,
                             "\"{}\" takes {} arguments, and {} are given: it is {}",
                             base::printable(function), found.parameters.size(),
-                            arguments_json.size(), found.type_text());
+                            arguments_json.size(), wit_text(found.type()));
   }
   std::vector<wasmtime_val_t> arguments;
   for (std::size_t index = 0; index < arguments_json.size(); ++index) {

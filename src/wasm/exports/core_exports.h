@@ -7,14 +7,15 @@
 
 #include "omnisandbox/expected.h"
 #include "wasm/engine/engine.h"
+#include "wasm/exported_type.h"
 #include "wasm/guest_run.h"
 #include "wasm/module/compiled_module.h"
 #include "wasm/run/guest_execution.h"
 
 namespace omnisandbox::wasm::exports {
 
-/// "add: func(a: s32, …)" as far as core types go: `add: func(i32, i32) -> i32`.
-std::vector<std::string> list_core_functions(const CompiledModule& module);
+/// Error: `too_large` for more than can be listed.
+Expected<std::vector<FunctionType>> core_function_types(const CompiledModule& module);
 
 /// Arguments that fit the function's type. Errors: `not_found`, `invalid_argument`.
 Expected<std::vector<wasmtime_val_t>> core_arguments(const CompiledModule& module,

@@ -15,6 +15,7 @@
 #include "omnisandbox/result.h"
 #include "omnisandbox/runtime.h"
 #include "wasm/cache/module_cache.h"
+#include "wasm/exported_type.h"
 #include "wasm/exports/component_call.h"
 #include "wasm/guest_run.h"
 
@@ -26,8 +27,8 @@ class ExportedCode {
  public:
   virtual ~ExportedCode() = default;
 
-  /// As ModuleExports::list.
-  virtual Expected<std::vector<std::string>> list() = 0;
+  /// Error: `too_large` for more than can be listed.
+  virtual Expected<std::vector<FunctionType>> list() = 0;
   /// Errors: `not_found`; `invalid_argument` where the arguments do not fit, or where JSON cannot
   /// hold the result.
   virtual Expected<Called> call(std::string_view function,

@@ -11,6 +11,7 @@
 #include "policy/limits.h"
 #include "wasm/component/limits.h"
 #include "wasm/exports/exported_code.h"
+#include "wasm/exports/json_schema.h"
 #include "wasm/run/call_stack.h"
 #include "wasm/run/run_input.h"
 #include "wasm/run/run_report.h"
@@ -53,7 +54,7 @@ class ModuleExports::Impl {
         code_(std::move(code)),
         concurrent_runs_(policy_.compiled().limits().max_concurrent_runs) {}
 
-  Expected<std::vector<std::string>> list() {
+  Expected<std::vector<wasm::FunctionType>> list() {
     TRY(check_process());
     return guarded(stack_for_guest, [&] { return code_->list(); });
   }
@@ -157,7 +158,21 @@ Expected<ModuleExports> ModuleExports::load(Policy policy, std::string name,
   });
 }
 
-Expected<std::vector<std::string>> ModuleExports::list() const { return impl_->list(); }
+Expected<std::vector<std::string>> ModuleExports::list() const {
+  std::vector<std::string> lines;
+  for (const wasm::FunctionType& function : TRY(impl_->list())) {
+    lines.push_back(wasm::line_of(function));
+  }
+  return lines;
+}
+
+Expected<std::vector<ExportedFunction>> ModuleExports::functions() const {
+  std::vector<ExportedFunction> functions;
+  for (const wasm::FunctionType& function : TRY(impl_->list())) {
+    functions.push_back(wasm::exports::as_json_function(function));
+  }
+  return functions;
+}
 
 Expected<ExportCall> ModuleExports::call(std::string_view function,
                                          std::span<const std::string> arguments_json,

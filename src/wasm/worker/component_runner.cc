@@ -6,6 +6,7 @@
 #include "linux/memory_file.h"
 #include "wasm/component/compiled_component.h"
 #include "wasm/exports/component_call.h"
+#include "wasm/exports/component_exports.h"
 #include "wasm/worker/guest_runner.h"
 
 namespace omnisandbox::wasm::worker {
@@ -33,8 +34,8 @@ class ComponentRunner : public GuestRunner {
 
   void unload(std::uint64_t module) override { components_.erase(module); }
 
-  Expected<std::vector<std::string>> list(std::uint64_t module) override {
-    return exports::list_component_functions(*engine_, *TRY(find(module)));
+  Expected<std::vector<FunctionType>> list(std::uint64_t module) override {
+    return exports::component_function_types(*engine_, *TRY(find(module)));
   }
 
   Expected<Answer> run(const Run& request, GuestRun& guest) override {

@@ -33,7 +33,7 @@ class GuestRunner {
   virtual Expected<void> load(std::uint64_t module, const linux_::Fd& code,
                               const CodeShape& shape) = 0;
   virtual void unload(std::uint64_t module) = 0;
-  virtual Expected<std::vector<std::string>> list(std::uint64_t module) = 0;
+  virtual Expected<std::vector<FunctionType>> list(std::uint64_t module) = 0;
   /// Errors: `not_found`, `invalid_argument` where there is nothing to run, or the arguments do not
   /// fit.
   virtual Expected<Answer> run(const Run& request, GuestRun& guest) = 0;

@@ -45,7 +45,7 @@ class InterpreterRunner : public GuestRunner {
     return not_for_this();
   }
   void unload(std::uint64_t) override {}
-  Expected<std::vector<std::string>> list(std::uint64_t) override { return not_for_this(); }
+  Expected<std::vector<FunctionType>> list(std::uint64_t) override { return not_for_this(); }
   Expected<Code> compile(std::span<const std::byte>) override { return not_for_this(); }
 
   Expected<Answer> run(const Run& request, GuestRun& guest) override {

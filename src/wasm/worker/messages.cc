@@ -1,6 +1,7 @@
 #include "wasm/worker/messages.h"
 
 #include "wasm/guest_run.h"
+#include "wasm/worker/type_messages.h"
 #include "wasm/worker/wire.h"
 
 namespace omnisandbox::wasm::worker {
@@ -205,14 +206,17 @@ std::optional<List> decode<List>(std::string_view bytes) {
 
 std::string encode(const Listed& message) {
   Writer writer;
-  writer.texts(message.lines);
+  write_error(writer, message.error);
+  write_functions(writer, message.functions);
   return writer.take();
 }
 
 template <>
 std::optional<Listed> decode<Listed>(std::string_view bytes) {
   Reader reader(bytes);
-  Listed message{.lines = reader.texts()};
+  Listed message;
+  message.error = read_error(reader);
+  message.functions = read_functions(reader);
   return if_whole(reader, std::move(message));
 }
 

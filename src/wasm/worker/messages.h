@@ -10,6 +10,7 @@
 
 #include "omnisandbox/error.h"
 #include "omnisandbox/result.h"
+#include "wasm/exported_type.h"
 #include "wasm/module/code_shape.h"
 
 /// What a worker and its parent say to each other. The parent trusts nothing that comes from a
@@ -84,12 +85,13 @@ struct Loaded {
   std::optional<Error> error{};
 };
 
-/// What a loaded module or component exports, as ModuleExports::list has it.
+/// What functions a loaded module or component exports.
 struct List {
   std::uint64_t module = 0;
 };
 struct Listed {
-  std::vector<std::string> lines{};
+  std::optional<Error> error{};
+  std::vector<FunctionType> functions{};  ///< where there is no error
 };
 
 /// What a run is of.

@@ -31,8 +31,8 @@ class ModuleRunner : public GuestRunner {
 
   void unload(std::uint64_t module) override { modules_.erase(module); }
 
-  Expected<std::vector<std::string>> list(std::uint64_t module) override {
-    return exports::list_core_functions(*TRY(find(module)));
+  Expected<std::vector<FunctionType>> list(std::uint64_t module) override {
+    return exports::core_function_types(*TRY(find(module)));
   }
 
   Expected<Answer> run(const Run& request, GuestRun& guest) override {

@@ -77,6 +77,8 @@ class Reader {
     }
     return values;
   }
+  /// What was read makes no sense: nothing of it counts.
+  void refuse() { fail<std::uint8_t>(); }
   std::string_view rest() { return std::exchange(left_, {}); }
   /// So far everything was there.
   bool is_good() const { return !failed_; }

@@ -34,7 +34,6 @@ constexpr std::chrono::milliseconds deadline_grace{100};
 constexpr std::size_t max_loaded_modules = 256;
 constexpr std::size_t max_answer_bytes = std::size_t{64} * 1024;
 constexpr std::size_t max_list_bytes = std::size_t{16} * 1024 * 1024;
-constexpr std::size_t max_line_bytes = 4096;
 // As much as the worker takes: call_packing.h, and room for what goes with the content.
 constexpr std::size_t max_host_answer_bytes = max_call_bytes + std::size_t{2} * 1024 * 1024;
 // An output piece, and what a host function printed at once.
@@ -302,8 +301,8 @@ Execution Worker::failed_run(Error error, const host_functions::RunContext& cont
   return {.ending = ending_of(explain(std::move(error)))};
 }
 
-Expected<std::vector<std::string>> Worker::list(const ModuleCode& code,
-                                                Clock::time_point deadline) {
+Expected<std::vector<FunctionType>> Worker::list(const ModuleCode& code,
+                                                 Clock::time_point deadline) {
   auto listed = [&]() -> Expected<Listed> {
     TRY(load(code, deadline));
     TRY(channel_.send(MessageType::list, encode(List{.module = code.number}), deadline));
@@ -317,10 +316,12 @@ Expected<std::vector<std::string>> Worker::list(const ModuleCode& code,
   if (!listed) {
     return explain(std::move(listed).error());
   }
-  for (std::string& line : listed->lines) {
-    line = base::printable(line, max_line_bytes);
+  if (listed->error) {
+    Error error = *std::move(listed->error);
+    error.message = base::printable(error.message, max_error_text_bytes);
+    return error;
   }
-  return std::move(listed->lines);
+  return std::move(listed->functions);
 }
 
 Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_point deadline) {

@@ -69,8 +69,8 @@ class Worker {
   Expected<TaskResult> run(const Task& task, GuestRun& guest, std::chrono::milliseconds timeout,
                            std::chrono::microseconds spin);
   /// What `code` exports.
-  Expected<std::vector<std::string>> list(const ModuleCode& code,
-                                          std::chrono::steady_clock::time_point deadline);
+  Expected<std::vector<FunctionType>> list(const ModuleCode& code,
+                                           std::chrono::steady_clock::time_point deadline);
   /// After a run that did not end by itself, or an answer that made no sense: never used again.
   bool is_usable() const noexcept { return usable_; }
   /// It must not be used again, whatever it did.

@@ -126,8 +126,14 @@ class Server {
     if (!request) {
       return base::make_error(ErrorKind::internal, "a list of what cannot be read");
     }
-    return channel_.send(MessageType::listed,
-                         encode(Listed{.lines = TRY(guests_->list(request->module))}), no_deadline);
+    Listed answer;
+    auto functions = guests_->list(request->module);
+    if (functions) {
+      answer.functions = *std::move(functions);
+    } else {
+      answer.error = std::move(functions).error();
+    }
+    return channel_.send(MessageType::listed, encode(answer), no_deadline);
   }
 
   Expected<void> run(std::string_view payload) {

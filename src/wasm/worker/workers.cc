@@ -235,8 +235,8 @@ Expected<TaskResult> Workers::execute_by(Worker& worker, const Task& task, Guest
   return worker.run(task, guest, timeout, pool_.spin());
 }
 
-Expected<std::vector<std::string>> Workers::list(const ModuleCode& code,
-                                                 std::chrono::steady_clock::time_point deadline) {
+Expected<std::vector<FunctionType>> Workers::list(const ModuleCode& code,
+                                                  std::chrono::steady_clock::time_point deadline) {
   return TRY(borrow(deadline, {})).worker().list(code, deadline);
 }
 

@@ -57,8 +57,8 @@ class Workers {
   /// see Worker::run.
   Expected<TaskResult> execute(const Task& task, GuestRun& guest,
                                std::chrono::milliseconds timeout);
-  Expected<std::vector<std::string>> list(const ModuleCode& code,
-                                          std::chrono::steady_clock::time_point deadline);
+  Expected<std::vector<FunctionType>> list(const ModuleCode& code,
+                                           std::chrono::steady_clock::time_point deadline);
 
   /// A worker that serves nobody else until its lease ends. Errors: see WorkerPool::take.
   Expected<WorkerPool::Lease> borrow(std::chrono::steady_clock::time_point deadline,
