@@ -16,9 +16,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME omnisandbox)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "${PROJECT_DESCRIPTION}
  Runs files, fetches, commands, WebAssembly modules, Python and JavaScript for
  an agent, each confined to one policy file.")
-# The libraries that the programs link are found by dpkg-shlibdeps; these are run, or read.
+# The libraries that the programs link are found by dpkg-shlibdeps; these are loaded when they are needed, run, or read.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS ca-certificates)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "ca-certificates, libcurl4 (>= 7.87)")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "docker.io | podman-docker")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/packaging/debian/postinst"
     "${PROJECT_SOURCE_DIR}/packaging/debian/prerm" "${PROJECT_SOURCE_DIR}/packaging/debian/triggers")
@@ -27,5 +27,5 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "${PROJECT_DESCRIPTION} (development files)
  What C and C++ programs that use OmniSandbox as a library are built with.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "omnisandbox (= ${PROJECT_VERSION}), libyaml-cpp-dev, nlohmann-json3-dev, libfmt-dev, \
-libcurl4-openssl-dev, libexpected-dev, libidn2-dev, libre2-dev, libssl-dev, libseccomp-dev, libc-ares-dev, libarchive-dev")
+libexpected-dev, libidn2-dev, libre2-dev, libssl-dev, libseccomp-dev, libc-ares-dev, libarchive-dev")
 include(CPack)

@@ -52,6 +52,10 @@ if(OMNISANDBOX_LLD)
   endif()
 endif()
 
+# The engine's archive holds far more than is used of it: what is left out has no relocations, each page of which costs a
+# start some 20 µs.
+add_link_options(-Wl,--gc-sections)
+
 # Reading the same headers in each file takes half of the time of a build with sanitizers. The other builds do without,
 # so that a file that forgets an include is found.
 option(OMNISANDBOX_PRECOMPILED_HEADERS "Precompile the headers that most files include" OFF)

@@ -85,6 +85,10 @@ def debian_purl(package):
     return f"pkg:deb/debian/{package['name']}@{urllib.parse.quote(package['version'], safe='.~-')}?arch={package['architecture']}"
 
 
+# src/egress/curl_library.cc loads it.
+LOADED_WHEN_NEEDED = ("libcurl.so.4",)
+
+
 def built_files(build):
     found = sorted({path.resolve() for pattern in PRODUCTS for path in build.glob(pattern) if not path.name.endswith("_test")})
     found = [path for path in found if path.read_bytes()[:4] == b"\x7fELF" and not re.search(r"_test$|_snippets$", path.name)]
@@ -100,7 +104,22 @@ def shared_libraries(file):
         return None
     if missing := re.findall(r"(\S+) => not found", done.stdout):
         raise Missing(f"{file} needs {', '.join(missing)}, which is not installed")
-    return sorted(set(re.findall(r"(/\S+) \(0x", done.stdout)))
+    found = set(re.findall(r"(/\S+) \(0x", done.stdout))
+    for library in loaded_when_needed(file):
+        found |= {library, *(shared_libraries(library) or ())}
+    return sorted(found)
+
+
+def loaded_when_needed(file):
+    """The libraries that `file` loads by name while it runs."""
+    content = pathlib.Path(file).read_bytes()
+    known = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    for name in LOADED_WHEN_NEEDED:
+        if name.encode() + b"\0" in content and not pathlib.Path(file).name.startswith(name):
+            place = re.search(rf"^\s*{re.escape(name)} \(.*\) => (/\S+)$", known, re.M)
+            if place is None:
+                raise Missing(f"{file} needs {name}, which is not installed")
+            yield place[1]
 
 
 def packages_of(files):

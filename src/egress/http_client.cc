@@ -1,6 +1,5 @@
 #include "egress/http_client.h"
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "egress/curl_library.h"
 #include "egress/http_headers.h"
 #include "egress/response_head.h"
 #include "omnisandbox/version.h"
@@ -29,26 +29,17 @@ template <auto function>
 struct Deleter {
   template <class T>
   void operator()(T* pointer) const noexcept {
-    function(pointer);
+    (curl().*function)(pointer);
   }
 };
-using Easy = std::unique_ptr<CURL, Deleter<curl_easy_cleanup>>;
-using Multi = std::unique_ptr<CURLM, Deleter<curl_multi_cleanup>>;
-using CurlUrl = std::unique_ptr<CURLU, Deleter<curl_url_cleanup>>;
-using HeaderList = std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>>;
-using CurlText = std::unique_ptr<char, Deleter<curl_free>>;
+using Easy = std::unique_ptr<CURL, Deleter<&CurlFunctions::easy_cleanup>>;
+using Multi = std::unique_ptr<CURLM, Deleter<&CurlFunctions::multi_cleanup>>;
+using CurlUrl = std::unique_ptr<CURLU, Deleter<&CurlFunctions::url_cleanup>>;
+using HeaderList = std::unique_ptr<curl_slist, Deleter<&CurlFunctions::slist_free_all>>;
+using CurlText = std::unique_ptr<char, Deleter<&CurlFunctions::free>>;
 
 Error out_of_memory() {
   return base::make_error(ErrorKind::unavailable, "there is no memory left for an HTTP request");
-}
-
-Expected<void> initialise_curl() {
-  static std::once_flag once;
-  static CURLcode result = CURLE_FAILED_INIT;
-  std::call_once(once, [] { result = curl_global_init(CURL_GLOBAL_DEFAULT); });
-  if (result == CURLE_OK) return {};
-  return base::make_error(ErrorKind::unavailable, "libcurl does not start: {}",
-                          curl_easy_strerror(result));
 }
 
 // What the callbacks of one transfer share.
@@ -131,14 +122,14 @@ class Options {
   explicit Options(CURL* easy) : easy_(easy) {}
   template <class Value>
   void set(CURLoption option, Value value) {
-    const CURLcode code = curl_easy_setopt(easy_, option, value);
+    const CURLcode code = curl().easy_setopt(easy_, option, value);
     if (code != CURLE_OK && code_ == CURLE_OK) code_ = code;
   }
   Expected<void> result() const {
     if (code_ == CURLE_OK) return {};
     return base::make_error(ErrorKind::unavailable,
                             "libcurl refuses a setting that http_fetch needs: {}",
-                            curl_easy_strerror(code_));
+                            curl().easy_strerror(code_));
   }
 
  private:
@@ -202,7 +193,7 @@ void set_request(Options& options, const HttpExchange& exchange, const std::stri
 }
 
 bool append(HeaderList& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  curl_slist* longer = curl().slist_append(list.get(), line.c_str());
   if (longer == nullptr) return false;
   (void)list.release();
   list.reset(longer);
@@ -230,7 +221,7 @@ Expected<HeaderList> header_list(const HttpExchange& exchange) {
 
 std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  if (curl().url_get(url, part, &text, flags) != CURLUE_OK) return {};
   const CurlText owner(text);
   return text;
 }
@@ -238,10 +229,10 @@ std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
 // libcurl's own reading of the URL must be the judged one; both come from the same parts, so that a
 // difference is a defect.
 Expected<CurlUrl> checked_url(const policy::CanonicalTarget& target) {
-  CurlUrl url(curl_url());
+  CurlUrl url(curl().url());
   if (url == nullptr) return out_of_memory();
-  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, target.url.c_str(),
-                                      CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
+  const CURLUcode code = curl().url_set(url.get(), CURLUPART_URL, target.url.c_str(),
+                                        CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
   const bool agrees =
       code == CURLUE_OK && url_part(url.get(), CURLUPART_SCHEME) == target.scheme &&
       url_part(url.get(), CURLUPART_HOST) == policy::host_in_url(target) &&
@@ -258,7 +249,7 @@ Expected<CurlUrl> checked_url(const policy::CanonicalTarget& target) {
 
 Error transport_error(CURLcode code, const char* detail) {
   const std::string text =
-      base::printable(*detail == '\0' ? curl_easy_strerror(code) : detail, 300);
+      base::printable(*detail == '\0' ? curl().easy_strerror(code) : detail, 300);
   if (code == CURLE_OPERATION_TIMEDOUT) return base::make_error(ErrorKind::timeout, "{}", text);
   // How libcurl 7.88 reports a header line beyond its own bound of 100 KiB.
   if (code == CURLE_OUT_OF_MEMORY) {
@@ -286,7 +277,7 @@ class HttpClient::Impl {
     const std::string method(exchange.method);
     std::array<char, CURL_ERROR_SIZE> detail{};
 
-    curl_easy_reset(easy_.get());
+    curl().easy_reset(easy_.get());
     Options options(easy_.get());
     set_isolation(options);
     set_connect_timeout(options, exchange);
@@ -299,7 +290,7 @@ class HttpClient::Impl {
 
     auto code = drive(exchange);
     // The handle must forget what lives on this stack.
-    curl_easy_reset(easy_.get());
+    curl().easy_reset(easy_.get());
     if (transfer.error) return *std::move(transfer.error);
     if (!code) return std::move(code).error();
     if (*code != CURLE_OK && !transfer.ended_early) return transport_error(*code, detail.data());
@@ -309,22 +300,22 @@ class HttpClient::Impl {
  private:
   // Runs the transfer to its end, to the deadline or to a stop.
   Expected<CURLcode> drive(const HttpExchange& exchange) {
-    if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) return out_of_memory();
+    if (curl().multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) return out_of_memory();
     auto code = wait_for_end(exchange);
-    curl_multi_remove_handle(multi_.get(), easy_.get());
+    curl().multi_remove_handle(multi_.get(), easy_.get());
     return code;
   }
 
   Expected<CURLcode> wait_for_end(const HttpExchange& exchange) {
-    const std::stop_callback wake_up(exchange.stop, [this] { curl_multi_wakeup(multi_.get()); });
+    const std::stop_callback wake_up(exchange.stop, [this] { curl().multi_wakeup(multi_.get()); });
     while (true) {
       int running = 0;
-      const CURLMcode performed = curl_multi_perform(multi_.get(), &running);
+      const CURLMcode performed = curl().multi_perform(multi_.get(), &running);
       if (performed != CURLM_OK) {
-        return base::make_error(ErrorKind::io, "{}", curl_multi_strerror(performed));
+        return base::make_error(ErrorKind::io, "{}", curl().multi_strerror(performed));
       }
       int remaining_messages = 0;
-      while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &remaining_messages)) {
+      while (const CURLMsg* message = curl().multi_info_read(multi_.get(), &remaining_messages)) {
         if (message->msg == CURLMSG_DONE) return message->data.result;
       }
       if (exchange.stop.stop_requested())
@@ -333,8 +324,8 @@ class HttpClient::Impl {
           exchange.deadline - std::chrono::steady_clock::now());
       if (left.count() <= 0)
         return base::make_error(ErrorKind::timeout, "the deadline of the run has passed");
-      curl_multi_poll(multi_.get(), nullptr, 0,
-                      static_cast<int>(std::min(left, longest_wait).count()), nullptr);
+      curl().multi_poll(multi_.get(), nullptr, 0,
+                        static_cast<int>(std::min(left, longest_wait).count()), nullptr);
     }
   }
 
@@ -346,11 +337,11 @@ HttpClient::HttpClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpClient::~HttpClient() = default;
 
 Expected<std::unique_ptr<HttpClient>> HttpClient::create() {
-  TRY(initialise_curl());
-  Multi multi(curl_multi_init());
-  Easy easy(curl_easy_init());
+  TRY(load_curl());
+  Multi multi(curl().multi_init());
+  Easy easy(curl().easy_init());
   if (multi == nullptr || easy == nullptr) return out_of_memory();
-  curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, max_kept_connections);
+  curl().multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, max_kept_connections);
   return std::unique_ptr<HttpClient>(
       new HttpClient(std::make_unique<Impl>(std::move(multi), std::move(easy))));
 }

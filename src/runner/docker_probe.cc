@@ -1,18 +1,17 @@
 #include "runner/docker_probe.h"
 
-#include <curl/curl.h>
-
 #include <filesystem>
 #include <memory>
 #include <system_error>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "egress/curl_library.h"
 
 namespace omnisandbox::runner {
 namespace {
 
-using CurlHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+using CurlHandle = std::unique_ptr<CURL, decltype(egress::CurlFunctions::easy_cleanup)>;
 
 }  // namespace
 
@@ -24,9 +23,11 @@ Expected<docker::EngineReport> probe_docker() {
 }
 
 Expected<std::string> certificate_authorities() {
-  const CurlHandle curl(curl_easy_init(), &curl_easy_cleanup);
+  TRY(egress::load_curl());
+  const egress::CurlFunctions& curl = egress::curl();
+  const CurlHandle handle(curl.easy_init(), curl.easy_cleanup);
   char* file = nullptr;
-  if (!curl || curl_easy_getinfo(curl.get(), CURLINFO_CAINFO, &file) != CURLE_OK ||
+  if (!handle || curl.easy_getinfo(handle.get(), CURLINFO_CAINFO, &file) != CURLE_OK ||
       file == nullptr) {
     return base::make_error(ErrorKind::unavailable,
                             "libcurl names no file of certificate authorities");
