@@ -17,6 +17,7 @@
 #include "mcp/limits.h"
 #include "mcp/server.h"
 #include "mcp/stdio_transport.h"
+#include "mcp/tool_folder/tool_folder.h"
 #include "runner/docker_probe.h"
 #include "runner/policy_source.h"
 #include "runner/standard_backends.h"
@@ -106,6 +107,11 @@ int mcp_command(const Options& options) {
     return report_error(granted.error(), exit_usage, options.json);
   }
   const Policy& policy = granted->policy;
+  if (options.tools_folder) {
+    if (const auto usable = mcp::check_tool_folder(policy, *options.tools_folder); !usable) {
+      return report_error(usable.error(), exit_usage, options.json);
+    }
+  }
   std::shared_ptr<AuditWatch> audit_file;
   if (options.audit_file) {
     auto opened = open_json_lines_audit(*options.audit_file);
@@ -128,7 +134,7 @@ int mcp_command(const Options& options) {
       .container = granted->container,
       .audit = tail,
       .runner = std::make_shared<runner::Runner>(runner::standard_backends(), tail)});
-  mcp::Server server(std::move(workspace));
+  mcp::Server server(workspace);
   std::unique_ptr<mcp::HttpServer> http;
   if (options.http_address) {
     auto listening = listen_by_http(server, options);
@@ -138,6 +144,12 @@ int mcp_command(const Options& options) {
                           options.json);
     }
     http = *std::move(listening);
+  }
+  std::unique_ptr<mcp::ToolFolder> tools;
+  if (options.tools_folder) {
+    tools = std::make_unique<mcp::ToolFolder>(
+        server, workspace, *options.tools_folder,
+        [](const std::string& problem) { print_problem("tools: " + problem); });
   }
   Expected<void> served;
   {
@@ -149,8 +161,10 @@ int mcp_command(const Options& options) {
   if (const auto lost = audit_file ? audit_file->lost() : std::nullopt) {
     print_problem("an audit record was lost: " + lost->message);
   }
+  const auto now = std::chrono::steady_clock::now();
+  const bool tools_have_ended = tools == nullptr || tools->end(now + mcp::stop_grace);
   // The server's end waits for its calls, and one may be blocked where nothing can end it.
-  if (!server.wait_until_idle(std::chrono::steady_clock::now())) {
+  if (!tools_have_ended || !server.wait_until_idle(now)) {
     std::_Exit(exit_code);
   }
   return exit_code;

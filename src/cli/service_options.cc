@@ -80,6 +80,10 @@ void add_mcp(CLI::App& root, Options& options) {
   add_policy(mcp, options);
   add_bounds(mcp, options);
   add_text(
+      mcp, "--tools", "FOLDER", [&](const std::string& text) { options.tools_folder = text; },
+      "Make a tool of each NAME.wasm component in this folder, under NAME.policy.yaml beside it, "
+      "which narrows the policy; a component without one is granted nothing");
+  add_text(
       mcp, "--http", "HOST:PORT", [&](const std::string& text) { options.http_address = text; },
       "Serve by HTTP at this address, below /mcp; port 0 takes a free one. Requests bear a token: "
       "of --token-file, else of the variable OMNISANDBOX_MCP_TOKEN, else one that is made up and "
@@ -109,6 +113,7 @@ void add_mcp(CLI::App& root, Options& options) {
       "tools where the policy can grant them. --timeout holds for each call.\n\n"
       "Examples:\n"
       "  omnisandbox mcp --policy policy.yaml --audit audit.jsonl\n"
+      "  omnisandbox mcp --policy policy.yaml --tools ./tools\n"
       "  omnisandbox mcp --policy policy.yaml --http 127.0.0.1:8080 --token-file token.txt");
 }
 

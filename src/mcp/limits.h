@@ -18,6 +18,10 @@ inline constexpr std::size_t max_id_bytes = 1024;
 
 /// Tool calls at once; one more waits. Each is a thread that is mostly in a sandbox.
 inline constexpr std::size_t max_concurrent_calls = 64;
+/// Subscriptions at once; each is a request that stays open.
+inline constexpr std::size_t max_subscriptions = 256;
+/// Who asks for tools that are still being loaded waits so long for them.
+inline constexpr std::chrono::seconds first_list_patience{10};
 /// Tool calls that wait; one more is refused.
 inline constexpr std::size_t max_waiting_calls = 1024;
 /// The text of all calls that run or wait; one beyond it is refused.

@@ -100,44 +100,32 @@ void Server::receive_one(const std::shared_ptr<Client>& client, ParsedJson messa
     return;
   }
   if (const auto* notification = std::get_if<Notification>(&read)) {
-    take_notification(*client, *notification);
+    take_notification(client, *notification);
   }
   exchange->finish(std::nullopt);
 }
 
-void Server::take_notification(Client& client, const Notification& notification) {
+void Server::take_notification(const std::shared_ptr<Client>& client,
+                               const Notification& notification) {
+  if (notification.method == "notifications/initialized" && client->revision()) {
+    become_known(client);
+    return;
+  }
   if (notification.method != "notifications/cancelled") {
-    return;  // notifications/initialized, or one that we do not know: there is nothing to do
+    return;  // one that we do not know: there is nothing to do
   }
   const auto id = notification.params.find("requestId");
   if (id == notification.params.end() || !(id->is_string() || id->is_number())) {
     return;
   }
-  if (const auto call = client.find(*id)) {
-    client.remove(*call);
+  if (const auto call = client->find(*id)) {
+    client->remove(*call);
     call->cancel();
   }
 }
 
 void Server::take_request(const std::shared_ptr<Client>& client, Request request,
                           std::size_t text_bytes, std::shared_ptr<Exchange> exchange) {
-  /// A method, and what it needs to be asked.
-  struct Method {
-    std::string_view name;
-    Answer (Server::*answer)(const Asked&);
-    Revision first = Revision::of_2024_11_05;
-    Revision last = Revision::of_2026_07_28;
-  };
-  static constexpr std::array methods = {
-      Method{"initialize", &Server::initialize, Revision::of_2024_11_05, newest_with_handshake},
-      Method{"server/discover", &Server::discover, first_without_handshake},
-      Method{"logging/setLevel", &Server::set_log_level, Revision::of_2024_11_05,
-             newest_with_handshake},
-      Method{"tools/list", &Server::list_tools},
-      Method{"resources/list", &Server::list_resources},
-      Method{"resources/templates/list", &Server::list_resource_templates},
-      Method{"resources/read", &Server::read_resource},
-  };
   // A handshake is one even where the client says more than it has to.
   const bool is_handshake = request.method == "initialize";
   Revision revision = client->revision().value_or(newest_with_handshake);
@@ -163,24 +151,58 @@ void Server::take_request(const std::shared_ptr<Client>& client, Request request
                     .revision = revision,
                     .exchange = exchange,
                     .text_bytes = text_bytes};
+  if (!wait_for_tools(asked)) {
+    answer(asked);
+  }
+}
+
+void Server::answer(const Asked& asked) {
+  /// A method, and what it needs to be asked.
+  struct Method {
+    std::string_view name;
+    Answer (Server::*answer)(const Asked&);
+    Revision first = Revision::of_2024_11_05;
+    Revision last = Revision::of_2026_07_28;
+  };
+  static constexpr std::array methods = {
+      Method{"initialize", &Server::initialize, Revision::of_2024_11_05, newest_with_handshake},
+      Method{"server/discover", &Server::discover, first_without_handshake},
+      Method{"logging/setLevel", &Server::set_log_level, Revision::of_2024_11_05,
+             newest_with_handshake},
+      Method{"tools/list", &Server::list_tools},
+      Method{"resources/list", &Server::list_resources},
+      Method{"resources/templates/list", &Server::list_resource_templates},
+      Method{"resources/read", &Server::read_resource},
+  };
+  const Request& request = asked.request;
   if (request.method == "tools/call") {
     call_tool(asked);
     return;
   }
+  if (request.method == "subscriptions/listen" && list_can_change_ &&
+      asked.revision >= first_without_handshake) {
+    listen(asked);
+    return;
+  }
   const auto* const method =
       std::find_if(methods.begin(), methods.end(), [&](const Method& candidate) {
-        return candidate.name == request.method && candidate.first <= revision &&
-               revision <= candidate.last;
+        return candidate.name == request.method && candidate.first <= asked.revision &&
+               asked.revision <= candidate.last;
       });
-  exchange->finish(method == methods.end()
-                       ? error_answer(request.id, error_code::method_not_found,
-                                      fmt::format("there is no method \"{}\"",
-                                                  base::printable(request.method, max_id_bytes)))
-                       : (this->*method->answer)(asked));
+  asked.exchange->finish(
+      method == methods.end()
+          ? error_answer(request.id, error_code::method_not_found,
+                         fmt::format("there is no method \"{}\"",
+                                     base::printable(request.method, max_id_bytes)))
+          : (this->*method->answer)(asked));
 }
 
 Json Server::capabilities() const {
-  return {{"tools", Json::object()}, {"resources", Json::object()}, {"logging", Json::object()}};
+  Json tools = Json::object();
+  if (list_can_change_) {
+    tools["listChanged"] = true;
+  }
+  return {{"tools", std::move(tools)}, {"resources", Json::object()}, {"logging", Json::object()}};
 }
 
 std::string Server::instructions() const {
@@ -246,7 +268,8 @@ Answer Server::list_tools(const Asked& asked) {
   }
   return result_answer(
       asked.request.id,
-      shaped_cacheable({{"tools", std::move(listed)}}, asked.revision, Freshness::while_unchanged));
+      shaped_cacheable({{"tools", std::move(listed)}}, asked.revision,
+                       list_can_change_ ? Freshness::moment : Freshness::while_unchanged));
 }
 
 Answer Server::list_resources(const Asked& asked) {
@@ -357,6 +380,7 @@ bool Server::wait_until_idle(std::chrono::steady_clock::time_point until) {
 }
 
 void Server::stop() {
+  end_subscriptions();
   std::vector<std::weak_ptr<Call>> running;
   {
     const std::lock_guard lock(mutex_);

@@ -303,5 +303,121 @@ TEST_F(ServerTest, NotificationsAreNeverAnswered) {
   }
 }
 
+/// A client that keeps what belongs to no request.
+class ListeningClient final : public Client {
+ public:
+  void push(const std::string& message) override { heard.push_back(Json::parse(message)); }
+  std::vector<Json> heard;
+};
+
+Tool named_tool(const std::string& name) {
+  return {.name = name,
+          .title = name,
+          .description = "A tool",
+          .input_schema = {{"type", "object"}},
+          .output_schema = {},
+          .hints = {},
+          .call = [](const ParsedJson&, const CallContext&) {
+            ToolResult result;
+            result.content.push_back({{"type", "text"}, {"text", "called"}});
+            return result;
+          }};
+}
+
+class ChangingTools : public ServerTest {
+ protected:
+  ChangingTools() { server_->expect_more_tools(); }
+  std::set<std::string> names(const Json& answer) {
+    std::set<std::string> names;
+    for (const Json& tool : answer["result"]["tools"]) {
+      names.insert(tool["name"].get<std::string>());
+    }
+    return names;
+  }
+};
+
+TEST_F(ChangingTools, ClientsAreToldWhatHasChanged) {
+  const auto client = std::make_shared<ListeningClient>();
+  client_ = client;
+  EXPECT_EQ(initialize()["result"]["capabilities"]["tools"]["listChanged"], true);
+  server_->offer({.tools = {named_tool("one")}, .problems = {"two.wasm: broken"}});
+  EXPECT_THAT(client->heard, IsEmpty()) << "before it says that it is initialized";
+  EXPECT_TRUE(names(request("tools/list")).contains("one"));
+  ask(R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
+  ASSERT_EQ(client->heard.size(), 1U);
+  EXPECT_EQ(client->heard[0]["params"]["data"]["problem"], "two.wasm: broken");
+
+  server_->offer({.tools = {named_tool("one")}, .problems = {"two.wasm: broken"}});
+  EXPECT_EQ(client->heard.size(), 1U) << "nothing is new";
+  server_->offer({.tools = {named_tool("three")}, .problems = {"two.wasm: broken", "a: b"}});
+  ASSERT_EQ(client->heard.size(), 3U);
+  EXPECT_EQ(client->heard[1]["params"]["data"]["problem"], "a: b");
+  EXPECT_EQ(client->heard[2]["method"], "notifications/tools/list_changed");
+  EXPECT_EQ(call("three", Json::object())["result"]["content"][0]["text"], "called");
+  EXPECT_EQ(call("one", Json::object())["error"]["code"], error_code::invalid_params);
+}
+
+TEST_F(ChangingTools, WhoAsksTooEarlyWaits) {
+  initialize();
+  const auto list = send(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})");
+  const auto late = send(
+      R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"one","arguments":{}}})");
+  EXPECT_TRUE(
+      call("explain_policy", {{"capability", "fs_read"}, {"resource", "/"}}).contains("result"));
+  server_->offer({.tools = {}, .progress = Server::MoreTools::Progress::partial});
+  EXPECT_EQ(list->finished() + late->finished(), 0);
+  server_->offer({.tools = {named_tool("one")}});
+  EXPECT_TRUE(names(Json::parse(list->wait()->text)).contains("one"));
+  EXPECT_EQ(Json::parse(late->wait()->text)["result"]["content"][0]["text"], "called");
+}
+
+TEST_F(ChangingTools, SubscriptionsOfTheRevisionWithoutAHandshake) {
+  server_->offer({});
+  const auto subscribe = [&](const std::string& wanted, int id) {
+    return send(R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
+                R"(,"method":"subscriptions/listen","params":{"notifications":)" + wanted + "," +
+                modern_meta + "}}");
+  };
+  const auto open = subscribe(R"({"toolsListChanged":true,"promptsListChanged":true})", 7);
+  ASSERT_EQ(open->notifications().size(), 1U);
+  const Json acknowledged = Json::parse(open->notifications()[0]);
+  EXPECT_EQ(acknowledged["method"], "notifications/subscriptions/acknowledged");
+  EXPECT_EQ(acknowledged["params"]["notifications"], Json({{"toolsListChanged", true}}));
+  EXPECT_EQ(acknowledged["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
+  EXPECT_EQ(open->finished(), 0);
+
+  const auto nothing = subscribe(R"({"promptsListChanged":true})", 8);
+  EXPECT_EQ(nothing->notifications().size(), 1U);
+  EXPECT_TRUE(Json::parse(nothing->wait()->text).contains("result"));
+
+  server_->offer({.tools = {named_tool("one")}});
+  ASSERT_EQ(open->notifications().size(), 2U);
+  const Json changed = Json::parse(open->notifications()[1]);
+  EXPECT_EQ(changed["method"], "notifications/tools/list_changed");
+  EXPECT_EQ(changed["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
+
+  ask(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})");
+  server_->offer({});
+  EXPECT_EQ(open->notifications().size(), 2U) << "nothing after the cancellation";
+  EXPECT_FALSE(open->answer());
+
+  const auto last = subscribe(R"({"toolsListChanged":true})", 9);
+  server_->stop();
+  EXPECT_EQ(
+      Json::parse(last->wait()->text)["result"]["_meta"]["io.modelcontextprotocol/subscriptionId"],
+      9);
+  const auto late = subscribe(R"({"toolsListChanged":true})", 10);
+  EXPECT_TRUE(Json::parse(late->wait()->text).contains("error"));
+}
+
+TEST_F(ServerTest, AListThatCannotChangeHasNoSubscriptions) {
+  const auto answer = ask(
+      std::string(
+          R"({"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{},)") +
+      modern_meta + "}}");
+  EXPECT_EQ(answer["error"]["code"], error_code::method_not_found);
+  EXPECT_FALSE(initialize()["result"]["capabilities"]["tools"].contains("listChanged"));
+}
+
 }  // namespace
 }  // namespace omnisandbox::mcp

@@ -141,6 +141,32 @@ Json run_result_schema() {
       {"required", Json::array({"status", "exit_code", "stdout", "stderr", "denials", "error"})}};
 }
 
+ToolResult export_result(const Result& result, const std::optional<std::string>& value_json,
+                         ResultKind kind) {
+  ToolResult answer{.is_error = result.status != Status::ok, .denials = denials_of(result)};
+  std::string text;
+  if (value_json) {
+    Json value = Json::parse(*value_json, nullptr, /*allow_exceptions=*/false);
+    if (value.is_discarded()) {
+      // The call has checked it; a value that is none must not pass for one.
+      answer.is_error = true;
+      text = "[internal] the function's value is not JSON";
+    } else {
+      const bool can_fail = kind == ResultKind::can_fail && value.is_object();
+      const bool has_failed = can_fail && value.contains("error");
+      answer.is_error = answer.is_error || has_failed;
+      const Json& shown = can_fail ? value.front() : value;
+      text = shown.is_string() ? shown.get<std::string>() : to_text(shown);
+      if (has_failed) {
+        text = "[error] " + text;
+      }
+      answer.structured = {{"value", std::move(value)}};
+    }
+  }
+  answer.content.push_back(text_block(run_text(result, value_json ? &text : nullptr)));
+  return answer;
+}
+
 ToolResult failed_call(const Result& result) {
   ToolResult answer{.is_error = true, .denials = denials_of(result)};
   answer.content.push_back(text_block(run_text(result, nullptr)));

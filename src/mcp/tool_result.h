@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,12 @@ std::string denial_text(const Denial& denial);
 ToolResult run_result(const Result& result, const std::string* value);
 /// The schema of its structured part.
 Json run_result_schema();
+
+/// How a call of an exported function ended: what it printed, and what it returned, as JSON. What
+/// it returned as an error is one here, too: {"error": …} of a function that `can_fail`.
+enum class ResultKind : std::uint8_t { plain, can_fail };
+ToolResult export_result(const Result& result, const std::optional<std::string>& value_json,
+                         ResultKind kind);
 
 /// For a use of a host function that did not succeed: `result` says why.
 ToolResult failed_call(const Result& result);

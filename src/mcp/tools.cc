@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -53,6 +54,14 @@ std::vector<Tool> standard_tools(const std::shared_ptr<const Workspace>& workspa
   }
   tools.push_back(make_explain_tool(workspace));
   return tools;
+}
+
+bool is_standard_tool_name(std::string_view name) {
+  constexpr std::array always_offered = {"run_python", "run_javascript", "explain_policy"};
+  const auto has_name = [&](const auto& tool) { return tool == name; };
+  return std::any_of(always_offered.begin(), always_offered.end(), has_name) ||
+         std::any_of(granted_tools.begin(), granted_tools.end(),
+                     [&](const GrantedTool& tool) { return tool.name == name; });
 }
 
 std::string why_not_offered(const Workspace& workspace, std::string_view name) {

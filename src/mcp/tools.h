@@ -15,6 +15,9 @@ namespace omnisandbox::mcp {
 /// What the policy can ever grant, and what needs no grant. In the order that clients see.
 std::vector<Tool> standard_tools(const std::shared_ptr<const Workspace>& workspace);
 
+/// Whether a tool of ours has that name, offered or not.
+bool is_standard_tool_name(std::string_view name);
+
 /// Why a tool of that name is not offered, and the policy lines that would change that. Empty where
 /// no tool has such a name, and where it is offered.
 std::string why_not_offered(const Workspace& workspace, std::string_view name);

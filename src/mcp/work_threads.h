@@ -12,7 +12,7 @@
 namespace omnisandbox::mcp {
 
 /// Threads for work that blocks, started when they are needed. Thread rule: all of it from any
-/// thread that is not one of them.
+/// thread, but `wait_until_idle` not from one of them.
 class WorkThreads {
  public:
   WorkThreads(std::size_t max_threads, std::size_t max_waiting)

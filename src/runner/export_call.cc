@@ -11,22 +11,41 @@
 
 namespace omnisandbox::runner {
 
+namespace {
+
+std::chrono::milliseconds time_until(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(1));
+}
+
+}  // namespace
+
+Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& what,
+                                     std::shared_ptr<AuditSink> audit,
+                                     std::shared_ptr<CommandRunner> commands) {
+  return ModuleExports::load(policy, what.name, what.bytes,
+                             RuntimeOptions{.isolation = isolation_of(what.isolation),
+                                            .audit = std::move(audit),
+                                            .commands = std::move(commands),
+                                            .module_cache = usable_cache_folder()},
+                             {.timeout = time_until(what.deadline), .stop = what.stop});
+}
+
 Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& request,
                                  std::shared_ptr<AuditSink> audit) {
   const ModuleSource source = TRY(parse_module_source(request.module_file));
   const std::string bytes = TRY(read_module(source));
-  const auto time_left = [&] {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        request.deadline - std::chrono::steady_clock::now());
-    return std::max(left, std::chrono::milliseconds(1));
-  };
-  auto exports =
-      TRY(ModuleExports::load(policy, source.name(), std::as_bytes(std::span(bytes)),
-                              RuntimeOptions{.isolation = isolation_of(request.isolation),
-                                             .audit = audit,
-                                             .commands = confined_commands(audit),
-                                             .module_cache = usable_cache_folder()},
-                              {.timeout = time_left(), .stop = request.stop}));
+  auto exports = TRY(load_exports(policy,
+                                  {.name = source.name(),
+                                   .bytes = std::as_bytes(std::span(bytes)),
+                                   .isolation = request.isolation,
+                                   .deadline = request.deadline,
+                                   .stop = request.stop},
+                                  audit, confined_commands(audit)));
+  if (request.on_compiled) {
+    request.on_compiled();
+  }
   if (!request.function) {
     ExportCall listed;
     listed.result.status = Status::ok;
@@ -38,7 +57,7 @@ Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& requ
     return listed;
   }
   return exports.call(*request.function, request.arguments_json,
-                      {.timeout = time_left(), .stop = request.stop});
+                      {.timeout = time_until(request.deadline), .stop = request.stop});
 }
 
 }  // namespace omnisandbox::runner

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "omnisandbox/audit.h"
 #include "omnisandbox/expected.h"
+#include "omnisandbox/host_functions.h"
 #include "omnisandbox/module_exports.h"
 #include "omnisandbox/policy.h"
 #include "runner/isolation.h"
@@ -23,7 +27,23 @@ struct ExportRequest {
   IsolationChoice isolation = IsolationChoice::automatic;
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
   std::stop_token stop{};
+  /// The module is compiled, or came from the cache; from the calling thread.
+  std::function<void()> on_compiled{};
 };
+
+/// Exports that a front end keeps, to call them often.
+struct ExportsToLoad {
+  std::string name;                    ///< the guest's argv[0]
+  std::span<const std::byte> bytes{};  ///< of the module or component
+  IsolationChoice isolation = IsolationChoice::automatic;
+  std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
+  std::stop_token stop{};
+};
+
+/// Compiles them, or takes them from the user's cache. `audit` and `commands` may be null.
+Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& what,
+                                     std::shared_ptr<AuditSink> audit,
+                                     std::shared_ptr<CommandRunner> commands);
 
 /// An Error says that nothing was called. `audit` may be null.
 Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& request,

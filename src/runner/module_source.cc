@@ -11,6 +11,7 @@
 #include "runner/oci_layout.h"
 #include "wasm/cache/digest.h"
 #include "wasm/limits.h"
+#include "wasm/module/module_text.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -68,6 +69,8 @@ bool names_a_module(std::string_view text) noexcept {
   return path.starts_with(oci_prefix) || path.ends_with(".wasm") || path.ends_with(".wat") ||
          path.size() < text.size();
 }
+
+bool is_component(std::span<const std::byte> bytes) { return wasm::is_component_source(bytes); }
 
 Expected<std::string> read_module(const ModuleSource& source) {
   if (source.is_oci) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,9 @@ Expected<ModuleSource> parse_module_source(std::string_view text);
 
 /// Whether it is written as a module: an OCI layout, or a name that ends in .wasm or .wat.
 bool names_a_module(std::string_view text) noexcept;
+
+/// Whether the bytes are a component, in binary or text form; they may still be invalid.
+bool is_component(std::span<const std::byte> bytes);
 
 /// The bytes, which have the digest that was asked for. Errors: `not_found`, `too_large`,
 /// `invalid_argument`, `io`.

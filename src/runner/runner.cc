@@ -190,6 +190,11 @@ ExportCall Runner::call_export(const Policy& policy, const ExportRequest& reques
   return {.result = std::move(result)};
 }
 
+Expected<ModuleExports> Runner::load_exports(const Policy& policy,
+                                             const ExportsToLoad& what) const {
+  return runner::load_exports(policy, what, audit_, commands_);
+}
+
 Result Runner::call(const Policy& policy, const CallRequest& request,
                     const std::function<Expected<Result>(HostFunctions&)>& work) const {
   const auto start = std::chrono::steady_clock::now();

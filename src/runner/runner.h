@@ -49,6 +49,9 @@ class Runner {
   /// Result's stdout where no function is named.
   ExportCall call_export(const Policy& policy, const ExportRequest& request) const;
 
+  /// Loads exports that the caller keeps; what they do is audited as the runner's own.
+  Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& what) const;
+
   /// `work` makes the call and fills in the Result's output;
   /// what it does not do itself (status of an error, denials, duration, the audit's outcome record)
   /// is added here.

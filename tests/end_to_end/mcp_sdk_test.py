@@ -1,47 +1,15 @@
-"""`omnisandbox mcp` with the official Python SDK of the protocol, in both of its eras and by both of its transports. Runs itself again in the SDK's virtual environment
-(scripts/install_mcp_clients.sh)."""
+"""`omnisandbox mcp` with the official Python SDK of the protocol, in both of its eras and by both of its transports."""
 
-import os
-import pathlib
-import sys
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PYTHON = ROOT / "build" / "mcp-clients" / "sdk" / "bin" / "python"
-SKIPPED = 77
-
-if pathlib.Path(sys.prefix) != PYTHON.parent.parent:
-    if not PYTHON.exists():
-        print("skipped: the MCP clients are not installed; scripts/install_dependencies.sh installs them")
-        sys.exit(SKIPPED)
-    os.execv(PYTHON, [str(PYTHON), *sys.argv])
-
-# pylint: disable=wrong-import-position
 import asyncio
-import unittest
 
 import support
-from mcp import Client, MCPError, StdioServerParameters
+from mcp_sdk import LEGACY, MODERN, ByHttp, SdkCase
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_http_peer import HttpServer
-from support import Case
-
-LEGACY, MODERN = "legacy", "auto"
 
 
-class Sdk(Case, unittest.IsolatedAsyncioTestCase):
-    async def asyncSetUp(self):
-        asyncio.get_running_loop().set_debug(False)  # it reports every step that a busy machine slows
-
-    def parameters(self, *args):
-        return StdioServerParameters(command=support.COMMAND, args=["mcp", *args], cwd=str(self.folder),
-                                     env={"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(self.folder))})
-
-    def files_policy(self, **more):
-        (self.folder / "data").mkdir(exist_ok=True)
-        self.write("data/note.txt", "a note\n")
-        return self.policy(capabilities=["fs_read"], allowed_paths=[str(self.folder / "data")], **more)
-
+class Sdk(SdkCase):
     async def test_both_eras_agree_on_a_revision(self):
         for mode, revision in ((LEGACY, "2025-11-25"), (MODERN, "2026-07-28")):
             with self.subTest(mode=mode):
@@ -128,14 +96,7 @@ class Sdk(Case, unittest.IsolatedAsyncioTestCase):
                 self.assertEqual([data["denial"]["resource"] for data in logged], ["/etc/shadow"])
 
 
-class SdkByHttp(Sdk):
-    """The same by Streamable HTTP."""
-
-    def parameters(self, *args):
-        server = HttpServer(self, *args)
-        server.read_errors()
-        return streamable_http_client(server.url, http_client=create_mcp_http_client(headers={"Authorization": f"Bearer {server.token}"}))
-
+class SdkByHttp(ByHttp, Sdk):
     async def test_without_the_token(self):
         server = HttpServer(self)
         with self.assertRaises(Exception):

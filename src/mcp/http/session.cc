@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::uint64_t stream_without_request = 0;
 
+void send_all(EventSink& sink, const std::vector<EventLog::Event>& events) {
+  for (const EventLog::Event& event : events) {
+    sink.send_event(event_text(event.id, event.data));
+  }
+}
+
 }  // namespace
 
 Session::Session(std::string id, std::shared_ptr<boost::asio::io_context> io)
@@ -42,6 +48,7 @@ void Session::publish(std::uint64_t stream, const std::string& message) {
   log_.add(id, message);
   if (const auto sink = found->second.sink.lock()) {
     sink->send_event(event_text(id, message));
+    found->second.last_sent = id.sequence;
   }
 }
 
@@ -72,7 +79,14 @@ void Session::attach(Stream& stream, std::weak_ptr<EventSink> sink) {
 }
 
 void Session::listen(std::weak_ptr<EventSink> sink) {
-  attach(streams_[stream_without_request], std::move(sink));
+  Stream& stream = streams_[stream_without_request];
+  attach(stream, sink);
+  const auto listener = sink.lock();
+  const auto missed = log_.after({.stream = stream_without_request, .sequence = stream.last_sent});
+  if (listener && missed) {
+    send_all(*listener, *missed);
+    stream.last_sent = stream.last_sequence;
+  }
 }
 
 bool Session::can_resume(const EventId& id) const {
@@ -89,9 +103,8 @@ void Session::resume(const EventId& id, const std::shared_ptr<EventSink>& sink) 
     return;
   }
   attach(found->second, sink);
-  for (const EventLog::Event& event : *missed) {
-    sink->send_event(event_text(event.id, event.data));
-  }
+  send_all(*sink, *missed);
+  found->second.last_sent = found->second.last_sequence;
   if (found->second.has_ended) {
     attach(found->second, {});
   }

@@ -45,7 +45,8 @@ class Session final : public Client, public std::enable_shared_from_this<Session
   /// The id that comes before the next event of a stream.
   EventId last_id(std::uint64_t stream) const;
 
-  /// The stream for what belongs to no request goes to `sink` from now on.
+  /// The stream for what belongs to no request goes to `sink` from now on, and first what came
+  /// while nobody listened.
   void listen(std::weak_ptr<EventSink> sink);
   /// Whether everything after `id` is still there.
   bool can_resume(const EventId& id) const;
@@ -64,6 +65,7 @@ class Session final : public Client, public std::enable_shared_from_this<Session
  private:
   struct Stream {
     std::uint64_t last_sequence = 0;
+    std::uint64_t last_sent = 0;  ///< to somebody who listened
     bool has_ended = false;
     std::weak_ptr<EventSink> sink{};
   };

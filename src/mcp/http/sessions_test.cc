@@ -87,6 +87,21 @@ TEST(SessionStreams, WhoTakesAStreamUpEndsTheConnectionBefore) {
   EXPECT_EQ(second->events.size(), 1U);
 }
 
+TEST(SessionStreams, WhatCameWhileNobodyListenedIsToldToTheNextOne) {
+  const auto sut = session();
+  sut->publish(0, "early");
+  auto first = std::make_shared<Recorded>();
+  sut->listen(first);
+  EXPECT_THAT(first->events, ElementsAre("id: 0-1\ndata: early\n\n"));
+  sut->publish(0, "live");
+  EXPECT_EQ(first->events.size(), 2U);
+  first.reset();  // gone
+  sut->publish(0, "missed");
+  const auto second = std::make_shared<Recorded>();
+  sut->listen(second);
+  EXPECT_THAT(second->events, ElementsAre("id: 0-3\ndata: missed\n\n"));
+}
+
 TEST(SessionStreams, EndedStreamsAreForgottenInTime) {
   const auto sut = session();
   for (std::size_t count = 0; count < max_ended_streams + 1; ++count) {
