@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/progress_display.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "omnisandbox/policy_file.h"
@@ -66,8 +68,10 @@ int compile_command(const Options& options) {
   if (!policy) {
     return report_error(policy.error(), exit_usage, options.json);
   }
+  ProgressDisplay progress("compiling " + base::printable(options.operands.front()));
   const auto compiled =
       runner::compile_module(*policy, options.operands.front(), options.output_file.value_or(""));
+  progress.finish();
   if (!compiled) {
     return report_error(
         compiled.error(),

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 
@@ -16,6 +17,8 @@ int call_export_command(const Options& options) {
       request.function = options.operands[1];
       request.arguments_json.assign(options.operands.begin() + 2, options.operands.end());
     }
+    tools.session.show_progress("compiling " + base::printable(request.module_file));
+    request.on_compiled = [&tools] { tools.session.hide_progress(); };
     tools.session.enter_stage("compiling or running the module");
     ExportCall called = tools.runner.call_export(tools.policy, request);
     Ending ending{.result = std::move(called.result), .value = std::move(called.value_json)};

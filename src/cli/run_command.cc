@@ -193,16 +193,24 @@ int run_chosen(const Options& options, SandboxKind by_target) {
         request.on_pull = [&](const PullProgress& progress) { pull_display.show(progress); };
       }
     }
+    const auto show_compiling = [&] {
+      if (sandbox == SandboxKind::wasm) {
+        tools.session.show_progress("compiling " + base::printable(request.target));
+      }
+    };
+    request.on_compiled = [&] { tools.session.hide_progress(); };
     // A wrong --stdin is a wrong use of the command line; the target may well be there.
     bool input_is_missing = false;
     if (options.stdin_from) {
       request.read_stdin = [&] {
+        tools.session.hide_progress();
         tools.session.enter_stage("reading standard input");
         auto content = *options.stdin_from == "-" ? read_own_stdin(runner::max_stdin_bytes)
                                                   : read_stdin_file(*options.stdin_from);
         input_is_missing = !content && content.error().kind == ErrorKind::not_found;
         tools.session.enter_stage("compiling or running the module");
         begin_fetching();
+        show_compiling();
         return content;
       };
     } else {
@@ -210,6 +218,7 @@ int run_chosen(const Options& options, SandboxKind by_target) {
     }
     tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
                                                            : "running the command");
+    show_compiling();
     PassThrough pass_through(tools.stop);
     if (sandbox != SandboxKind::wasm) {
       request.stop_grace = command_grace;

@@ -31,6 +31,7 @@ int Session::run(const Work& work) {
   }
   guard_ = *std::move(started);
   Ending ending = prepare_and_work(work);
+  hide_progress();
   guard_->claim_output();
   if (ending.result.status == Status::cancelled && guard_->signal() != 0) {
     ending.exit_code = exit_for_signal(guard_->signal());
@@ -78,6 +79,23 @@ Expected<Session::Granted> Session::granted_policy() const {
                  .docker = std::move(loaded.file.docker).value_or(DockerConfig{})};
 }
 
+void Session::show_progress(std::string what) {
+  auto shown = std::make_shared<ProgressDisplay>(std::move(what));
+  const std::lock_guard lock(mutex_);
+  progress_ = std::move(shown);
+}
+
+void Session::hide_progress() {
+  std::shared_ptr<ProgressDisplay> shown;
+  {
+    const std::lock_guard lock(mutex_);
+    shown.swap(progress_);
+  }
+  if (shown) {
+    shown->finish();
+  }
+}
+
 void Session::enter_stage(std::string stage) {
   const std::lock_guard lock(mutex_);
   stage_ = std::move(stage);
@@ -92,6 +110,7 @@ Ending Session::ended_with(Error error, int exit_code) const {
 }
 
 void Session::last_words(const DeadlineGuard::End& end) {
+  hide_progress();
   std::string stage;
   std::shared_ptr<AuditWatch> audit;
   {

@@ -11,6 +11,7 @@
 #include "cli/deadline_guard.h"
 #include "cli/exit_code.h"
 #include "cli/options.h"
+#include "cli/progress_display.h"
 #include "cli/report.h"
 #include "omnisandbox/policy.h"
 #include "runner/runner.h"
@@ -47,6 +48,10 @@ class Session {
     guard_->set_deadline(deadline);
   }
 
+  /// Shows on a terminal what is being done, until `hide_progress` or the end.
+  void show_progress(std::string what);
+  void hide_progress();
+
   /// How long a first SIGINT or SIGTERM leaves the work (`DeadlineGuard::set_signal_grace`). From
   /// the work's thread.
   void set_signal_grace(std::chrono::milliseconds duration) { guard_->set_signal_grace(duration); }
@@ -70,7 +75,8 @@ class Session {
   std::string stage_ = "reading the policy";  // guarded by mutex_
   std::shared_ptr<AuditWatch>
       audit_;  // guarded by mutex_ until the policy is loaded; shared with the runner
-  std::unique_ptr<DeadlineGuard> guard_;  // last: its thread uses the others
+  std::shared_ptr<ProgressDisplay> progress_;  // guarded by mutex_; shared with who ends it
+  std::unique_ptr<DeadlineGuard> guard_;       // last: its thread uses the others
 };
 
 }  // namespace omnisandbox::cli

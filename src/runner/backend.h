@@ -46,6 +46,8 @@ struct RunRequest {
   /// What is passed here is in the Result as well.
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
+  /// The module is compiled, or came from the cache, and begins to run; from the calling thread.
+  std::function<void()> on_compiled{};
   /// While a container engine fetches an image, from the calling thread.
   std::function<void(const PullProgress&)> on_pull{};
   /// The image is there. Where it had to be fetched first, the deadline has moved: that is not part

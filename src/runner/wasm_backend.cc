@@ -24,6 +24,12 @@ std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadli
   return std::max(left, std::chrono::milliseconds(1));
 }
 
+void report_compiled(const RunRequest& request) {
+  if (request.on_compiled) {
+    request.on_compiled();
+  }
+}
+
 }  // namespace
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
@@ -52,11 +58,13 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
     auto component = TRY(ModuleExports::load(
         policy, name, std::as_bytes(std::span(module)), std::move(runtime_options),
         {.timeout = time_left(request.deadline), .stop = request.stop}));
+    report_compiled(request);
     options.timeout = time_left(request.deadline);
     return component.run(std::move(options));
   }
   Runtime runtime = TRY(Runtime::create(policy, std::move(runtime_options)));
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));
+  report_compiled(request);
   options.timeout = time_left(request.deadline);
   return runtime.execute(name, std::move(options));
 }

@@ -1,0 +1,68 @@
+#include "cli/progress_display.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "linux/standard_streams.h"
+
+namespace omnisandbox::cli {
+namespace {
+
+// What takes less needs no explanation.
+constexpr std::chrono::milliseconds first_shown_after{400};
+// Often enough to be seen moving.
+constexpr std::chrono::milliseconds interval{100};
+// A line that wraps could not be taken away.
+constexpr std::size_t max_columns = 79;
+constexpr std::string_view to_line_start = "\r\033[K";
+
+bool can_be_shown() {
+  const char* kind = std::getenv("TERM");
+  return linux_::is_terminal(linux_::StandardStream::error) && kind != nullptr &&
+         std::string_view(kind) != "dumb";
+}
+
+// A line that cannot be written is nobody's failure.
+void write(std::string_view text) {
+  static_cast<void>(linux_::write_all(linux_::StandardStream::error, text));
+}
+
+}  // namespace
+
+ProgressDisplay::ProgressDisplay(std::string what) : what_(std::move(what)) {
+  if (can_be_shown()) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { show(stop); });
+  }
+}
+
+void ProgressDisplay::show(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  bool is_shown = false;
+  auto pause = first_shown_after;
+  while (!never.wait_for(lock, stop, pause, [] { return false; }) && !stop.stop_requested()) {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
+    write(fmt::format(
+        "{}{}", to_line_start,
+        fmt::format("omnisandbox: {}, {:.1f} s", what_, passed.count()).substr(0, max_columns)));
+    is_shown = true;
+    pause = interval;
+  }
+  if (is_shown) {
+    write(to_line_start);
+  }
+}
+
+void ProgressDisplay::finish() {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    thread_.join();
+  }
+}
+
+}  // namespace omnisandbox::cli
