@@ -102,7 +102,8 @@ class Transfer {
           pollfd{container_.stream().socket.get(),
                  static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0},
           pollfd{wake_up.handle().get(), POLLIN, 0}};
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(patience_.until - Clock::now());
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(patience_.until - Clock::now());
       const auto wait_ms = std::clamp<std::int64_t>(left.count(), 0, longest_wait_ms);
       if (::poll(files.data(), files.size(), static_cast<int>(wait_ms)) < 0 && errno != EINTR) {
         return Error::from_errno(errno, "poll", container_.id());
@@ -137,24 +138,25 @@ class Transfer {
     if (!outgoing_.empty() || !next_) {
       return;
     }
-    auto next = next_();
-    if (!next) {
+    std::optional<CopiedFile> file;
+    if (auto next = next_()) {
+      file = *std::move(next);
+    } else {
       failure_ = std::move(next).error();
     }
     init::FileEntry entry;
-    if (next && *next) {
-      const CopiedFile& file = **next;
-      entry = {.kind = file.is_folder ? init::EntryKind::folder : init::EntryKind::file,
-               .mode = file.mode,
-               .size_bytes = file.content.size(),
-               .path_bytes = static_cast<std::uint32_t>(file.path.size())};
-    }
-    outgoing_.assign(reinterpret_cast<const char*>(&entry), sizeof entry);
-    if (next && *next) {
-      outgoing_ += (*next)->path;
-      outgoing_ += (*next)->content;
+    if (file) {
+      entry = {.kind = file->is_folder ? init::EntryKind::folder : init::EntryKind::file,
+               .mode = file->mode,
+               .size_bytes = file->content.size(),
+               .path_bytes = static_cast<std::uint32_t>(file->path.size())};
     } else {
       next_ = {};
+    }
+    outgoing_.assign(reinterpret_cast<const char*>(&entry), sizeof entry);
+    if (file) {
+      outgoing_ += file->path;
+      outgoing_ += file->content;
     }
   }
 
@@ -184,8 +186,9 @@ class Transfer {
   }
 
   static Error went_away() {
-    return base::make_error(ErrorKind::unavailable,
-                            "the container ended, or the engine went away, while files were copied");
+    return base::make_error(
+        ErrorKind::unavailable,
+        "the container ended, or the engine went away, while files were copied");
   }
 
   Container& container_;
@@ -216,7 +219,8 @@ Error not_copied(const init::Ending& ending) {
           ? "it is beyond max_file_bytes, max_write_bytes or max_files_created of the policy"
       : ending.failed_errno == EINVAL ? "it is neither a file nor a folder"
                                       : std::strerror(ending.failed_errno);
-  Error error = base::make_error(kind, "{} in the container: {}", base::printable(text, 256), reason);
+  Error error =
+      base::make_error(kind, "{} in the container: {}", base::printable(text, 256), reason);
   error.system_errno = ending.failed_errno;
   return error;
 }
@@ -229,12 +233,12 @@ Expected<void> outcome_of(const init::Ending& ending) {
 
 Expected<void> copy_into(Container& container, const std::string& path, const NextFile& next,
                          const Patience& patience) {
-  Transfer transfer(
-      container, patience,
-      [](const CopiedFile&) -> Expected<void> {
-        return base::make_error(ErrorKind::io, "the container sent files that nobody asked for");
-      },
-      {});
+  Transfer transfer(container, patience,
+                    [](const CopiedFile&) -> Expected<void> {
+                      return base::make_error(ErrorKind::io,
+                                              "the container sent files that nobody asked for");
+                    },
+                    {});
   return outcome_of(TRY(transfer.run({.kind = init::JobKind::take_files}, path, next)));
 }
 

@@ -143,8 +143,7 @@ class DockerSession::Impl {
     outcome.operation = operation;
     outcome.resource = host_path;
     if (!copied) {
-      outcome.status =
-          copied.error().kind == ErrorKind::denied ? Status::denied : Status::failed;
+      outcome.status = copied.error().kind == ErrorKind::denied ? Status::denied : Status::failed;
       outcome.reason = copied.error().message;
     }
     TRY(docker::write_record(policy_, machinery_->audit().get(), std::move(outcome),
@@ -258,10 +257,9 @@ class DockerSession::Impl {
     const auto timeout = policy_.compiled().limits().timeout;
     const std::lock_guard lock(mutex_);
     TRY(check_open());
-    auto copied = work(host, *container_, inside,
-                       docker::copy_limits(policy_),
-                       docker::Patience{.until = std::min(end_, Clock::now() + timeout),
-                                        .stop = stop_});
+    auto copied =
+        work(host, *container_, inside, docker::copy_limits(policy_),
+             docker::Patience{.until = std::min(end_, Clock::now() + timeout), .stop = stop_});
     check_step();
     return copied;
   }
@@ -308,12 +306,12 @@ Expected<Result> DockerSession::run_with_stdin(std::string_view command,
 
 Expected<CopiedFiles> DockerSession::copy_in(std::string_view host_path,
                                              std::string_view container_path) {
-  return impl_->copy("container.copy_in", host_path, container_path,
-                     [host_path](HostFunctions& host, Container& container,
-                                 const std::string& inside, const docker::CopyLimits& limits,
-                                 const docker::Patience& patience) {
-                       return docker::copy_in(host, host_path, container, inside, limits, patience);
-                     });
+  return impl_->copy(
+      "container.copy_in", host_path, container_path,
+      [host_path](HostFunctions& host, Container& container, const std::string& inside,
+                  const docker::CopyLimits& limits, const docker::Patience& patience) {
+        return docker::copy_in(host, host_path, container, inside, limits, patience);
+      });
 }
 
 Expected<CopiedFiles> DockerSession::copy_out(std::string_view container_path,

@@ -22,10 +22,9 @@ Error no_file_stream(std::string_view what) {
 }
 
 Error beyond(std::string_view path, std::string_view what, std::string_view key) {
-  return base::make_error(ErrorKind::too_large,
-                          "the container sent {} with {}; raise {} in the policy, or copy less",
-                          path.empty() ? "what was asked for" : base::printable(path, 200), what,
-                          key);
+  return base::make_error(
+      ErrorKind::too_large, "the container sent {} with {}; raise {} in the policy, or copy less",
+      path.empty() ? "what was asked for" : base::printable(path, 200), what, key);
 }
 
 }  // namespace
@@ -87,16 +86,18 @@ Expected<void> FileStream::take_path() {
                   "max_files_created");
   }
   if (entry_.size_bytes > limits_.max_file_bytes) {
-    return beyond(file_.path,
-                  fmt::format("{}, and a file may have {}", base::format_byte_size(entry_.size_bytes),
-                              base::format_byte_size(limits_.max_file_bytes)),
-                  "max_file_bytes");
+    return beyond(
+        file_.path,
+        fmt::format("{}, and a file may have {}", base::format_byte_size(entry_.size_bytes),
+                    base::format_byte_size(limits_.max_file_bytes)),
+        "max_file_bytes");
   }
   total_bytes_ += entry_.size_bytes;
   if (total_bytes_ > limits_.max_total_bytes) {
-    return beyond(file_.path,
-                  fmt::format("more than {} in all", base::format_byte_size(limits_.max_total_bytes)),
-                  "max_write_bytes");
+    return beyond(
+        file_.path,
+        fmt::format("more than {} in all", base::format_byte_size(limits_.max_total_bytes)),
+        "max_write_bytes");
   }
   state_ = State::content;
   return {};

@@ -14,7 +14,7 @@ namespace omnisandbox::docker {
 /// A file or folder that goes into a container or comes out of one.
 struct CopiedFile {
   bool is_folder = false;
-  std::string path{};  ///< beneath what is copied: relative, no "." or ".."; empty: itself
+  std::string path{};      ///< beneath what is copied: relative, no "." or ".."; empty: itself
   std::uint32_t mode = 0;  ///< permission bits
   std::string content{};
 };

@@ -51,8 +51,7 @@ Taken take(std::string_view bytes, std::size_t piece_bytes = 1'000'000) {
 }
 
 TEST(FileStream, FilesAndFoldersComeOutHoweverTheyAreCut) {
-  const std::string bytes =
-      folder() + file("a", "one") + folder("sub") + file("sub/b", "") + end();
+  const std::string bytes = folder() + file("a", "one") + folder("sub") + file("sub/b", "") + end();
   for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bytes.size()}) {
     const Taken taken = take(bytes, size);
     ASSERT_TRUE(taken.outcome) << taken.outcome.error().message;
@@ -71,8 +70,16 @@ TEST(FileStream, FilesAndFoldersComeOutHoweverTheyAreCut) {
 }
 
 TEST(FileStream, NothingLeadsOutOrIsAnythingElse) {
-  const std::vector<std::string> paths = {"../x", "a/../../x", "/etc/passwd", ".", "..", "a//b", "a/", "a/.", std::string("a\0b", 3),
-        std::string(300, 'n')};
+  const std::vector<std::string> paths = {"../x",
+                                          "a/../../x",
+                                          "/etc/passwd",
+                                          ".",
+                                          "..",
+                                          "a//b",
+                                          "a/",
+                                          "a/.",
+                                          std::string("a\0b", 3),
+                                          std::string(300, 'n')};
   for (const std::string& path : paths) {
     const Taken taken = take(folder() + file(path));
     EXPECT_FALSE(taken.outcome) << base::printable(path);
@@ -103,9 +110,9 @@ TEST(FileStream, LimitsHoldBeforeAnythingIsKept) {
   EXPECT_TRUE(take(file("", std::string(100, 'x'))).outcome);
   const std::string half(90, 'x');
   EXPECT_EQ(kind_of(take(folder() + file("a", half) + file("b", half))), ErrorKind::too_large);
-  EXPECT_EQ(kind_of(take(folder() + folder("a") + folder("b") + folder("c") + folder("d") +
-                         folder("e"))),
-            ErrorKind::too_large);
+  EXPECT_EQ(
+      kind_of(take(folder() + folder("a") + folder("b") + folder("c") + folder("d") + folder("e"))),
+      ErrorKind::too_large);
   // Sizes that overflow, and announced content that never comes.
   init::FileEntry huge{.kind = init::EntryKind::file, .size_bytes = ~std::uint64_t{0}};
   std::string bytes = folder() + file("a", half);

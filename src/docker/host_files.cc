@@ -39,20 +39,19 @@ class HostTree {
       }
       const FileInfo info = TRY(host_.fs_stat(path));
       TRY(count(path, info));
-      CopiedFile file{.is_folder = info.type == FileType::directory,
-                      .path = entry.path,
-                      .mode = info.mode};
+      CopiedFile file{
+          .is_folder = info.type == FileType::directory, .path = entry.path, .mode = info.mode};
       if (file.is_folder) {
         TRY(add_children(path, entry.path));
       } else {
         file.content = TRY(host_.fs_read(path));
         copied_.bytes += file.content.size();
         if (copied_.bytes > limits_.max_total_bytes) {
-          return base::make_error(ErrorKind::too_large,
-                                  "{} has more than {} in all; raise max_write_bytes in the policy, "
-                                  "or copy less",
-                                  base::printable(root_, 200),
-                                  base::format_byte_size(limits_.max_total_bytes));
+          return base::make_error(
+              ErrorKind::too_large,
+              "{} has more than {} in all; raise max_write_bytes in the policy, "
+              "or copy less",
+              base::printable(root_, 200), base::format_byte_size(limits_.max_total_bytes));
         }
       }
       return file;

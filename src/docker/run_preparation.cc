@@ -65,8 +65,8 @@ Expected<std::unique_ptr<Container>> RunPreparation::new_container(
 }
 
 Expected<ContainerJob> RunPreparation::job_for(const policy::ContainerCommand& command,
-                               const policy::ContainerGrant& grant,
-                               const ImageFacts& image) const {
+                                               const policy::ContainerGrant& grant,
+                                               const ImageFacts& image) const {
   ContainerJob job{.command = job_.command,
                    .args = job_.args,
                    .stdin_data = job_.stdin_data,

@@ -1,5 +1,3 @@
-#include "omnisandbox/docker_session.h"
-
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 
 #include "docker/docker_fixture.h"
 #include "docker/lying_engine.h"
+#include "omnisandbox/docker_session.h"
 
 namespace omnisandbox::docker::test {
 namespace {
@@ -47,8 +46,9 @@ TEST(DockerSession, FilesStayFromOneCommandToTheNextAndProcessesDoNot) {
   EXPECT_NE(first.run_id, second.run_id);
   EXPECT_EQ(must(session.run("missing")).exit_code, 127);
   // Input that nobody reads is not the next command's.
-  EXPECT_EQ(must(session.run_with_stdin("sh", {"-c", "exit 0"}, std::string(3'000'000, 'x'))).status,
-            Status::ok);
+  EXPECT_EQ(
+      must(session.run_with_stdin("sh", {"-c", "exit 0"}, std::string(3'000'000, 'x'))).status,
+      Status::ok);
   const std::string data(300'000, 'y');
   EXPECT_EQ(must(session.run_with_stdin("cat", {}, data)).stdout_data, data);
   EXPECT_EQ(our_containers().size(), 1U);
@@ -88,9 +88,9 @@ TEST(DockerSession, EachCommandHasItsOwnDeadlineLimitsAndRecords) {
        .stop_grace = seconds(20)}));
   EXPECT_EQ(stopped.exit_code, 5) << told(stopped);
   // A command that reads none of its input is ended as well.
-  const Result full = must(session.run("sh", {"-c", "sleep 100"},
-                                       {.stdin_data = std::string(3'000'000, 'x'),
-                                        .timeout = seconds(1)}));
+  const Result full =
+      must(session.run("sh", {"-c", "sleep 100"},
+                       {.stdin_data = std::string(3'000'000, 'x'), .timeout = seconds(1)}));
   EXPECT_EQ(full.status, Status::timeout) << told(full);
   EXPECT_EQ(must(session.run("cat", {"/tmp/state"})).stdout_data, "kept\n");
 
@@ -259,8 +259,9 @@ TEST_F(DockerCopy, WhatThePolicyClosesIsNeitherReadNorWritten) {
   EXPECT_EQ(kind_of(session.copy_in(path("in/.env"), "/tmp/x")), ErrorKind::denied);
   EXPECT_EQ(kind_of(session.copy_in(path("in/link"), "/tmp/x")), ErrorKind::denied);
   EXPECT_EQ(kind_of(session.copy_in("/etc/shadow", "/tmp/x")), ErrorKind::denied);
-  must(session.run_shell("mkdir -p /tmp/o/.git/hooks /tmp/o/.ssh; echo evil > /tmp/o/.git/hooks/x; "
-                         "echo evil > /tmp/o/.ssh/authorized_keys; echo fine > /tmp/o/a"));
+  must(
+      session.run_shell("mkdir -p /tmp/o/.git/hooks /tmp/o/.ssh; echo evil > /tmp/o/.git/hooks/x; "
+                        "echo evil > /tmp/o/.ssh/authorized_keys; echo fine > /tmp/o/a"));
   EXPECT_EQ(kind_of(session.copy_out("/tmp/o/a", path("in/new"))), ErrorKind::denied);
   EXPECT_EQ(kind_of(session.copy_out("/tmp/o/a", path("closed/file"))), ErrorKind::denied);
   EXPECT_EQ(kind_of(session.copy_out("/tmp/o/a", "/etc/cron.d/x")), ErrorKind::denied);
@@ -316,10 +317,11 @@ TEST_F(DockerCopy, LimitsHoldAndTheSessionGoesOn) {
   auto session = open_session(docker);
   folder_.write("in/large", std::string(100'001, 'x'));
   EXPECT_EQ(kind_of(session.copy_in(path("in/large"), "/tmp/large")), ErrorKind::too_large);
-  must(session.run_shell("cd /tmp; dd if=/dev/zero of=large bs=100001 count=1; mkdir many some; "
-                         "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do "
-                         "echo $i > many/$i; done; for i in 1 2 3; do dd if=/dev/zero of=some/$i "
-                         "bs=90000 count=1; done"));
+  must(
+      session.run_shell("cd /tmp; dd if=/dev/zero of=large bs=100001 count=1; mkdir many some; "
+                        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do "
+                        "echo $i > many/$i; done; for i in 1 2 3; do dd if=/dev/zero of=some/$i "
+                        "bs=90000 count=1; done"));
   EXPECT_EQ(kind_of(session.copy_out("/tmp/large", path("out/large"))), ErrorKind::too_large);
   EXPECT_EQ(kind_of(session.copy_out("/tmp/many", path("out/many"))), ErrorKind::too_large);
   EXPECT_EQ(kind_of(session.copy_out("/tmp/some", path("out/some"))), ErrorKind::too_large);
@@ -351,37 +353,51 @@ TEST_F(DockerCopy, AnEngineThatLiesGetsNothingWrittenBesideTheTarget) {
       send(Liar::frame(1, entries) + Liar::ending(job));
     };
   };
-  const std::vector<Lie> lies = {
-      {"beside", all(folder + Liar::entry(Kind::file, "../evil", "x") + end)},
-      {"absolute", all(folder + Liar::entry(Kind::file, path("out/evil"), "x") + end)},
-      {"two files", all(Liar::entry(Kind::file, "", "x") + Liar::entry(Kind::file, "", "y") + end)},
-      {"a link", all(folder + Liar::entry(static_cast<Kind>(3), "link", "/etc/passwd") + end)},
-      {"no end", all(folder + Liar::entry(Kind::file, "evil", "x"))},
-      {"half an entry", all(folder + Liar::entry(Kind::file, "evil", "x").substr(0, 20))},
-      {"nothing at all", all("")},
-      {"no frames", [&](const init::Job&, const Liar::Send& send) { send("no frame at all"); }},
-      {"the end without a word", [](const init::Job& job, const Liar::Send& send) {
-         init::Ending ending{.end = {.token = job.token}, .failed_step = init::Step::files};
-         ending.failed_path.fill('\xff');
-         ending.failed_errno = -7;
-         send(Liar::frame(1, {reinterpret_cast<const char*>(&ending.end), sizeof ending.end}) +
-              Liar::frame(2, {reinterpret_cast<const char*>(&ending), sizeof ending}));
-       }},
-      {"a file that never ends",
-       [&](const init::Job&, const Liar::Send& send) {
-         for (bool goes_on = send(Liar::frame(1, announced)); goes_on;) {
-           goes_on = send(Liar::frame(1, endless));
-         }
-       },
-       ErrorKind::too_large},
-      {"folders that never end",
-       [&](const init::Job&, const Liar::Send& send) {
-         bool goes_on = send(Liar::frame(1, folder));
-         for (int count = 0; goes_on; ++count) {
-           goes_on = send(Liar::frame(1, Liar::entry(Kind::folder, std::to_string(count))));
-         }
-       },
-       ErrorKind::too_large}};
+  const std::vector<Lie> lies = {{"beside",
+                                  all(folder + Liar::entry(Kind::file, "../evil", "x") + end)},
+                                 {"absolute",
+                                  all(folder + Liar::entry(Kind::file, path("out/evil"), "x") +
+                                      end)},
+                                 {"two files", all(Liar::entry(Kind::file, "", "x") +
+                                                   Liar::entry(Kind::file, "", "y") + end)},
+                                 {"a link",
+                                  all(folder +
+                                      Liar::entry(static_cast<Kind>(3), "link", "/etc/passwd") +
+                                      end)},
+                                 {"no end", all(folder + Liar::entry(Kind::file, "evil", "x"))},
+                                 {"half an entry",
+                                  all(folder + Liar::entry(Kind::file, "evil", "x").substr(0, 20))},
+                                 {"nothing at all", all("")},
+                                 {"no frames",
+                                  [&](const init::Job&,
+                                      const Liar::Send& send) { send("no frame at all"); }},
+                                 {"the end without a word",
+                                  [](const init::Job& job, const Liar::Send& send) {
+                                    init::Ending ending{.end = {.token = job.token},
+                                                        .failed_step = init::Step::files};
+                                    ending.failed_path.fill('\xff');
+                                    ending.failed_errno = -7;
+                                    send(Liar::frame(1, {reinterpret_cast<const char*>(&ending.end),
+                                                         sizeof ending.end}) +
+                                         Liar::frame(2, {reinterpret_cast<const char*>(&ending),
+                                                         sizeof ending}));
+                                  }},
+                                 {"a file that never ends",
+                                  [&](const init::Job&, const Liar::Send& send) {
+                                    for (bool goes_on = send(Liar::frame(1, announced)); goes_on;) {
+                                      goes_on = send(Liar::frame(1, endless));
+                                    }
+                                  },
+                                  ErrorKind::too_large},
+                                 {"folders that never end",
+                                  [&](const init::Job&, const Liar::Send& send) {
+                                    bool goes_on = send(Liar::frame(1, folder));
+                                    for (int count = 0; goes_on; ++count) {
+                                      goes_on = send(Liar::frame(
+                                          1, Liar::entry(Kind::folder, std::to_string(count))));
+                                    }
+                                  },
+                                  ErrorKind::too_large}};
   config_.max_files_created = 50;
   for (const Lie& lie : lies) {
     const LyingEngine engine(test_engine(), lie.tell);

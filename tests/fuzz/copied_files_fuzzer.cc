@@ -55,8 +55,8 @@ Taken take(std::string_view bytes, std::size_t piece_bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const Taken whole = take(bytes, bytes.size() + 1);
-  if (take(bytes, 1) != whole || take(bytes, 7) != whole ||
-      whole.bytes > limits.max_total_bytes || whole.entries > limits.max_entries) {
+  if (take(bytes, 1) != whole || take(bytes, 7) != whole || whole.bytes > limits.max_total_bytes ||
+      whole.entries > limits.max_entries) {
     std::abort();
   }
   return 0;

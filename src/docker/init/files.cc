@@ -120,10 +120,9 @@ bool make_folder(const char* path, unsigned mode) {
 
 int open_for_writing(const char* path) {
   // Not blocking: a FIFO may stand there.
-  const int file = ::open(path,
-                          O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-                              O_CLOEXEC,
-                          owner_may_write);
+  const int file =
+      ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+             owner_may_write);
   struct stat status {};
   if (file >= 0 && (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode))) {
     ::close(file);
@@ -178,8 +177,7 @@ class Tree {
 
   // False: the host is gone.
   bool give(Path& path, std::size_t root_size, unsigned depth) {
-    const int file = ::open(
-        path.text(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    const int file = ::open(path.text(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat status {};
     if (file < 0 || ::fstat(file, &status) != 0) {
       report_.fail(path.text(), errno);
@@ -201,7 +199,8 @@ class Tree {
     }
     return give_header({.kind = EntryKind::folder, .mode = status.st_mode & permission_bits}, below,
                        path.text()) &&
-           (report_.has_failed() ? (::close(file), true) : give_children(file, path, root_size, depth));
+           (report_.has_failed() ? (::close(file), true)
+                                 : give_children(file, path, root_size, depth));
   }
 
  private:
