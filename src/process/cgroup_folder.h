@@ -1,16 +1,13 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "linux/fd.h"
+#include "process/locked_folder.h"
 
 namespace omnisandbox::process {
 
-/// The folder of a control group that this process has made. It stays locked (flock(2)) as long as
-/// its owner lives: the kernel opens the lock when he ends, however he ends. So nobody has to tell
-/// owners by process numbers, which are used again and mean another process in another namespace.
+/// The folder of a control group that this process has made, locked as long as its owner lives.
 class CgroupFolder {
  public:
   /// Beneath `parent`; nullopt where this machine refuses it.
@@ -21,20 +18,15 @@ class CgroupFolder {
   ~CgroupFolder();
 
   /// Open for reading.
-  const linux_::Fd& handle() const noexcept { return handle_; }
+  const linux_::Fd& handle() const noexcept { return folder_.handle; }
 
  private:
-  CgroupFolder(linux_::Fd parent, std::string name, linux_::Fd handle)
-      : parent_(std::move(parent)), name_(std::move(name)), handle_(std::move(handle)) {}
-
-  linux_::Fd parent_;
-  std::string name_;
-  linux_::Fd handle_;  // holds the lock
+  explicit CgroupFolder(LockedFolder folder) : folder_(std::move(folder)) {}
+  LockedFolder folder_;
 };
 
-/// Removes what owners that were killed have left beneath `parent`: folders with names of ours, of
-/// this user, that nobody holds locked. One with a process or a group inside stays: the kernel
-/// removes empty groups only.
+/// Removes the groups beneath `parent` of owners that were killed. One with a process or a group
+/// inside stays: the kernel removes empty groups only.
 void remove_abandoned_cgroups(const linux_::Fd& parent);
 
 }  // namespace omnisandbox::process

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -47,6 +48,9 @@ struct RunMachinery {
   linux_::Fd launcher;
   SeccompFilters filters;
   EgressServer* egress = nullptr;  ///< may be null: no network
+  /// Set once the private folders of killed processes have been looked for. Only runs without
+  /// namespaces have such folders: no other run reads the list of all temporary files.
+  mutable std::once_flag swept{};
   /// For tests: do not try namespaces.
   bool without_namespaces = false;
   /// For tests of what a failing step leaves behind; see LaunchPlan::failing_step.

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "omnisandbox/expected.h"
+#include "process/locked_folder.h"
 
 namespace omnisandbox::process {
 
@@ -12,8 +14,12 @@ namespace omnisandbox::process {
 class PrivateFolder {
  public:
   static Expected<PrivateFolder> create();
-  PrivateFolder(PrivateFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  /// Removes those of processes that were killed, where `create` would make new ones.
+  static void remove_abandoned();
+  PrivateFolder(PrivateFolder&& other) noexcept
+      : folder_(std::exchange(other.folder_, std::nullopt)), path_(std::move(other.path_)) {}
   PrivateFolder& operator=(PrivateFolder&& other) noexcept {
+    std::swap(folder_, other.folder_);
     std::swap(path_, other.path_);
     return *this;
   }
@@ -22,7 +28,9 @@ class PrivateFolder {
   const std::string& path() const noexcept { return path_; }
 
  private:
-  explicit PrivateFolder(std::string path) : path_(std::move(path)) {}
+  PrivateFolder(LockedFolder folder, std::string path)
+      : folder_(std::move(folder)), path_(std::move(path)) {}
+  std::optional<LockedFolder> folder_;
   std::string path_;
 };
 

@@ -89,6 +89,7 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   const JudgedCommand& judged = request.judged;
   RunPlan plan;
   if (request.tier == Tier::landlock_only) {
+    std::call_once(request.machinery.swept, PrivateFolder::remove_abandoned);
     plan.private_folder = TRY(PrivateFolder::create());
   }
   const ViewRequest wanted = view_request(request);

@@ -1,10 +1,12 @@
-// Control groups of processes that were killed: the next sandbox removes them, and no others.
+// Control groups and private folders of processes that were killed: the next sandbox removes them,
+// and no others.
 #include <signal.h>
 #include <sys/wait.h>
 
 #include <functional>
 #include <utility>
 
+#include "process/command_run.h"
 #include "process/run_cgroup.h"
 #include "process_fixture.h"
 
@@ -54,6 +56,84 @@ bool wait_for(const std::function<bool()>& condition) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
+}
+
+class AbandonedFolders : public ProcessTest {
+ protected:
+  /// As on a machine without user namespaces.
+  Expected<Result> run_weaker(const std::string& script) const {
+    Config weaker = config({"sh", "sleep", "mkdir"});
+    weaker.allow_secrets = true;
+    auto policy = Policy::compile(weaker);
+    auto machinery = prepare_machinery({});
+    EXPECT_TRUE(policy && machinery);
+    (*machinery)->without_namespaces = true;
+    return run_confined(*policy, **machinery,
+                        {.command = "sh",
+                         .args = {"-c", script},
+                         .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60),
+                         .run_id = "abandoned"});
+  }
+  static fs::path folder_in(const Expected<Result>& result) {
+    const std::string text = result ? result->stdout_data : std::string();
+    return text.substr(0, text.find('\n'));
+  }
+};
+
+TEST_F(AbandonedFolders, OfAKilledProcessAreRemovedByTheNextRunThatMakesOne) {
+  const auto first = run_weaker("echo $TMPDIR; echo kept > $TMPDIR/file");
+  if (!first && first.error().kind == ErrorKind::unavailable) {
+    GTEST_SKIP() << first.error().message;
+  }
+  // One that ends by itself leaves none.
+  const fs::path place = folder_in(first).parent_path();
+  ASSERT_FALSE(place.empty());
+  EXPECT_FALSE(fs::exists(folder_in(first)));
+
+  Child owner([this] {
+    static_cast<void>(run_weaker(
+        "mkdir $TMPDIR/deep; echo x > $TMPDIR/deep/file; echo $TMPDIR > started; sleep 60"));
+  });
+  ASSERT_TRUE(wait_for([this] { return !read("work/started").empty(); }));
+  std::string name = read("work/started");
+  name.pop_back();
+  const fs::path left = name;
+  EXPECT_EQ(left.parent_path(), place);
+  // While he lives it stays.
+  EXPECT_TRUE(run_weaker("exit 0"));
+  EXPECT_TRUE(fs::exists(left / "deep/file"));
+  // Other names, other users and files are nobody's to remove.
+  const std::string stem = left.string().substr(0, left.string().size() - 16);
+  const std::string id = std::to_string(1'000'000'000'000'000 + ::getpid());
+  std::set<fs::path> others = {stem + id + "0", stem + id.substr(0, 15) + "g"};
+  for (const fs::path& other : others) {
+    fs::create_directory(other);
+  }
+  const fs::path of_another = stem + "2" + id.substr(1);
+  if (::geteuid() == 0) {
+    fs::create_directory(of_another);
+    EXPECT_EQ(::chown(of_another.c_str(), 65533, 65533), 0);
+    others.insert(of_another);
+  }
+  const fs::path file = stem + "3" + id.substr(1);
+  std::ofstream(file) << "a file";
+  others.insert(file);
+  const fs::path link = stem + "4" + id.substr(1);
+  fs::create_directory_symlink(path("work"), link);
+  others.insert(link);
+
+  owner.kill();
+  EXPECT_TRUE(fs::exists(left));
+  // Its command ends a moment later than its owner, and could still write.
+  EXPECT_TRUE(wait_for([&] {
+    EXPECT_TRUE(run_weaker("exit 0"));
+    return !fs::exists(left);
+  }));
+  for (const fs::path& other : others) {
+    EXPECT_TRUE(fs::exists(fs::symlink_status(other))) << other;
+    fs::remove(other);
+  }
+  EXPECT_EQ(read("work/inside.txt"), "inside");
 }
 
 class AbandonedGroups : public ProcessTest {
