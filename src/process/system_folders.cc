@@ -48,6 +48,18 @@ std::string link_target(std::string_view path) {
              : std::string(target.data(), static_cast<std::size_t>(length));
 }
 
+// Without links; empty where it is not there.
+std::string canonical(std::string_view path) {
+  const auto handle = linux_::open_at2(AT_FDCWD, path, O_PATH, 0, 0);
+  std::string name =
+      handle ? link_target("/proc/self/fd/" + std::to_string(handle->get())) : std::string();
+  if (handle && !name.starts_with('/')) {
+    std::error_code problem;  // no /proc
+    name = std::filesystem::canonical(path, problem).string();
+  }
+  return name;
+}
+
 void add_folder(FileViewPlan& plan, std::string_view path, std::uint8_t flags) {
   ViewStep step{.kind = StepKind::bind,
                 .flags = static_cast<std::uint8_t>(step_read_only | step_optional | flags),
@@ -62,14 +74,13 @@ void add_folder(FileViewPlan& plan, std::string_view path, std::uint8_t flags) {
 
 // A single file, at its usual name even where that is a link on the host.
 void add_file(FileViewPlan& plan, std::string_view path) {
-  std::error_code problem;
-  const auto real = std::filesystem::canonical(path, problem);
-  if (problem) {
+  const std::string real = canonical(path);
+  if (real.empty()) {
     return;
   }
   ViewStep step{.kind = StepKind::bind,
                 .flags = step_read_only | step_optional | step_no_exec | step_is_file,
-                .source = real.string(),
+                .source = real,
                 .target = std::string(path)};
   if (identify(step)) {
     plan.steps.push_back(std::move(step));
@@ -125,6 +136,9 @@ std::set<std::string, std::less<>> code_folders(const ViewRequest& request) {
       folders.insert(std::string(prefix) + "/lib");
       folders.insert(std::string(prefix) + "/lib64");
     }
+  }
+  if (wanted.empty()) {
+    return folders;
   }
   std::error_code problem;
   for (const auto& entry : std::filesystem::directory_iterator("/usr/lib", problem)) {

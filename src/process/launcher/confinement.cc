@@ -86,7 +86,9 @@ bool confine_self(const LaunchPlan& plan, StepCounter& steps, int ruleset, Failu
       return fail(failure, "setrlimit", "");
     }
   }
-  if (steps.fails_here() || linux_::drop_all_capabilities() != 0) {
+  // With namespaces they were dropped before.
+  if (plan.tier == Tier::landlock_only &&
+      (steps.fails_here() || linux_::drop_all_capabilities() != 0)) {
     return fail(failure, "capset", "");
   }
   if (steps.fails_here() || linux_::set_no_new_privileges() != 0) {

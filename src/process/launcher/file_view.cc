@@ -386,6 +386,12 @@ class FileView {
 
   // The folder `path`, with what is missing on the way made where that is ours to make.
   Fd place_folder(const char* path) {
+    // Most are there already.
+    const char* from_root = path + std::strspn(path, "/");
+    if (Fd there = open_folder(root_.get(), *from_root == '\0' ? "." : from_root);
+        there.is_open() || errno != ENOENT) {
+      return there;
+    }
     Fd folder(::dup(root_.get()));
     std::string name;
     for (const char* rest = path; folder.is_open();) {

@@ -198,6 +198,13 @@ int open_program(const LaunchPlan& plan) {
   if (!prepare_landlock(*plan, steps, version, ruleset, failure)) {
     report_and_exit(Report::Kind::setup_failed, failure);
   }
+  // Both processes go on without: what is left to do needs none. Where there are no namespaces, the
+  // program is still to be opened.
+  if (plan->tier == Tier::namespaces &&
+      (steps.fails_here() || linux_::drop_all_capabilities() != 0)) {
+    fail(failure, "capset", "");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
   const pid_t command = steps.fails_here() ? -1 : ::fork();
   if (command < 0) {
     fail(failure, "fork", "");
@@ -206,7 +213,7 @@ int open_program(const LaunchPlan& plan) {
   if (command == 0) {
     run_command(*plan, steps, ruleset);
   }
-  if (linux_::drop_all_capabilities() != 0) {
+  if (plan->tier == Tier::landlock_only && linux_::drop_all_capabilities() != 0) {
     ::_exit(1);
   }
   // The streams are the command's: their readers must see the end when it ends.
