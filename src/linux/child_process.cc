@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -185,21 +186,44 @@ void ChildProcess::kill() const noexcept {
 }
 
 Expected<std::optional<ChildProcess::Ending>> ChildProcess::reap() {
+  auto ending = wait_now(WEXITED | WNOHANG);
+  if (ending && *ending) {
+    pid_ = 0;
+  }
+  return ending;
+}
+
+Expected<std::optional<ChildProcess::Ending>> ChildProcess::ending() const {
+  return wait_now(WEXITED | WNOHANG | WNOWAIT);
+}
+
+Expected<std::optional<ChildProcess::Ending>> ChildProcess::wait_now(int options) const {
   siginfo_t info{};
   Ending ending;
   if (retry_interrupted([&] {
-        return wait_id(P_PIDFD, static_cast<id_t>(handle_.get()), &info, WEXITED | WNOHANG,
-                       &ending.usage);
+        return wait_id(P_PIDFD, static_cast<id_t>(handle_.get()), &info, options, &ending.usage);
       }) != 0) {
     return Error::from_errno(errno, "waitid", "the launcher");
   }
   if (info.si_pid == 0) {
     return std::optional<Ending>();
   }
-  pid_ = 0;
   ending.code = info.si_code;
   ending.status = info.si_status;
   return std::optional(ending);
+}
+
+Fd ChildProcess::mount_namespace() const noexcept {
+  // PIDFD_GET_MNT_NAMESPACE of ioctl_pidfd(2), Linux 6.11; Debian 12's headers do not name it.
+  constexpr unsigned long get_mount_namespace = _IO(0xFF, 3);
+  const int found = ::ioctl(handle_.get(), get_mount_namespace, 0);
+  if (found >= 0) {
+    return Fd(found);
+  }
+  // Before: by number, which is this child's until it is waited for.
+  std::array<char, 48> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/ns/mnt", pid_);
+  return Fd(::open(path.data(), O_RDONLY | O_CLOEXEC));
 }
 
 namespace {

@@ -41,8 +41,18 @@ class ChildProcess {
   };
   /// Takes the ended process away; empty while it still runs.
   Expected<std::optional<Ending>> reap();
+  /// The same, and what is left of the process stays until `reap` or destruction: the kernel takes
+  /// a while to remove it.
+  Expected<std::optional<Ending>> ending() const;
+
+  /// A handle that keeps the mount namespace of the process after its end: the last one that is
+  /// closed takes the mounts down, and waits for the kernel meanwhile. Not open where the kernel
+  /// refuses it.
+  Fd mount_namespace() const noexcept;
 
  private:
+  Expected<std::optional<Ending>> wait_now(int options) const;
+
   pid_t pid_ = 0;
   Fd handle_;
 };

@@ -42,18 +42,37 @@ class Run {
  public:
   Run(const Policy& policy, const RunMachinery& machinery, const CommandJob& job,
       JudgedCommand judged, Tier tier)
-      : tier_(tier),
-        policy_(policy),
-        machinery_(machinery),
-        job_(job),
-        judged_(std::move(judged)) {}
+      : tier_(tier), policy_(policy), machinery_(machinery), job_(job), judged_(std::move(judged)) {
+    if (machinery.pool != nullptr) {
+      pooled_.emplace(*machinery.pool);
+    }
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    // After the end of the first process nothing runs in there: what is left are the kernel's
+    // structures. Others are killed and waited for by the sandbox itself.
+    watch_.reset();  // looks at the plan
+    if (ending_) {
+      machinery_.reaper->take_away(std::move(sandbox_));
+    }
+  }
 
   Expected<Result> run() {
     start_ = Clock::now();
+    next_count_ = start_ + counter_interval;
     RunPlan plan = TRY(make_plan(machinery_.cgroup_reach));
-    if (take_prepared(plan.walls)) {
-      sandbox_->start_command(plan.start);
-    } else {
+    if (uses_pool()) {
+      const LaunchPlan pooled = without_main_program(plan.walls);
+      if (sources_are_unchanged(plan.walls)) {
+        sandbox_ = machinery_.pool->take(pooled);
+      }
+      if (sandbox_ != nullptr) {
+        sandbox_->start_command(plan.start);
+      }
+      machinery_.pool->want(pooled, cgroup_limits(policy_.compiled(), judged_));
+    }
+    if (sandbox_ == nullptr) {
       TRY(start_sandbox(plan));
     }
     const std::uint64_t limit = policy_.compiled().limits().max_output_bytes;
@@ -84,17 +103,9 @@ class Run {
                           .reach = reach});
   }
 
-  bool take_prepared(const LaunchPlan& walls) {
-    if (machinery_.pool == nullptr || tier_ != Tier::namespaces ||
-        job_.streams == CommandStreams::terminal) {
-      return false;
-    }
-    const LaunchPlan pooled = without_main_program(walls);
-    if (sources_are_unchanged(walls)) {
-      sandbox_ = machinery_.pool->take(pooled);
-    }
-    machinery_.pool->want(pooled, cgroup_limits(policy_.compiled(), judged_));
-    return sandbox_ != nullptr;
+  bool uses_pool() const {
+    return machinery_.pool != nullptr && tier_ == Tier::namespaces &&
+           job_.streams != CommandStreams::terminal;
   }
 
   Expected<void> start_sandbox(RunPlan& plan) {
@@ -179,7 +190,7 @@ class Run {
       TRY(pass_signals_on());
     }
     if (files[0].revents != 0) {
-      ending_ = TRY(sandbox_->launcher.reap());
+      ending_ = TRY(sandbox_->launcher.ending());
       return {};
     }
     check_time_and_counters();
@@ -206,6 +217,9 @@ class Run {
       if (stopped_at_) {
         until = std::min(until, *stopped_at_ + job_.stop_grace);
       }
+      if (pooled_) {
+        until = std::min(until, start_ + patience_with_runs);
+      }
       if (sandbox_->cgroup().limits_memory() || sandbox_->cgroup().limits_tasks()) {
         until = std::min(until, now + counter_interval);
       }
@@ -216,6 +230,9 @@ class Run {
 
   void check_time_and_counters() {
     const auto now = Clock::now();
+    if (now >= start_ + patience_with_runs) {
+      pooled_.reset();
+    }
     if (killed_at_) {
       if (now >= *killed_at_ + patience()) {
         sandbox_->launcher.kill();
@@ -395,6 +412,7 @@ class Run {
   const RunMachinery& machinery_;
   const CommandJob& job_;
   const JudgedCommand judged_;
+  std::optional<PooledRun> pooled_;  // as long as the pool is to wait for its end
   std::unique_ptr<PreparedSandbox> sandbox_;
   linux_::Fd stdin_;
   std::string stdin_data_;

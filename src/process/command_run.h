@@ -18,6 +18,7 @@
 #include "process/egress_server.h"
 #include "process/run_cgroup.h"
 #include "process/sandbox_pool.h"
+#include "process/sandbox_reaper.h"
 #include "process/seccomp_filters.h"
 
 namespace omnisandbox::process {
@@ -57,6 +58,8 @@ struct RunMachinery {
   std::uint32_t failing_step = 0;
   /// What control groups held when they were tried.
   CgroupReach cgroup_reach{};
+  /// What runs leave is taken away here, after their Results.
+  std::unique_ptr<SandboxReaper> reaper = std::make_unique<SandboxReaper>();
   /// Null: every run is prepared when it begins. Last: its thread uses the launcher.
   std::unique_ptr<SandboxPool> pool{};
 };

@@ -80,6 +80,9 @@ Expected<void> PreparedSandbox::spawn(const linux_::Fd& program, Streams streams
                      .cgroup = cgroup_.birth_place(),
                      .entered_groups = cgroup_.entrances(),
                      .kept_capabilities = launcher_capabilities}));
+  if (has_namespaces) {
+    mounts = launcher.mount_namespace();
+  }
   control = std::move(channel.left);
   signals = std::move(for_signals.write_end);
   TRY(linux_::set_nonblocking(signals));

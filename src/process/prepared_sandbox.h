@@ -14,7 +14,8 @@
 namespace omnisandbox::process {
 
 /// A launcher that puts up the walls of its plan and waits for the one command that it will run.
-/// Ends with all its processes on destruction.
+/// Ends with all its processes on destruction, which takes a while: SandboxReaper does it for those
+/// whose processes have ended.
 class PreparedSandbox {
  public:
   /// What the command gets as its standard streams.
@@ -40,6 +41,9 @@ class PreparedSandbox {
   const LaunchPlan& plan() const noexcept { return plan_; }
   const RunCgroup& cgroup() const noexcept { return cgroup_; }
 
+  /// Keeps its mounts after its end, so that it does not wait for their end: whoever destroys this
+  /// object does.
+  linux_::Fd mounts{};
   linux_::ChildProcess launcher{};
   linux_::Fd control{};  ///< reports come here; its end ends the run
   linux_::Fd signals{};  ///< each byte is a signal for the command

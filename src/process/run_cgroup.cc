@@ -27,6 +27,18 @@ std::string read_file(const Fd& folder, std::string_view name) {
   return text;
 }
 
+// A counter's file as it is now.
+std::string read_again(const Fd& file) {
+  std::array<char, 1024> text;
+  const auto length = linux_::read_full_at(file, std::as_writable_bytes(std::span(text)), 0);
+  return std::string(text.data(), length.value_or(0));
+}
+
+Fd open_counter(const Fd& folder, std::string_view name) {
+  auto file = linux_::open_at2(folder.get(), name, O_RDONLY, 0, 0);
+  return file ? std::move(*file) : Fd();
+}
+
 bool write_file(const Fd& folder, std::string_view name, std::string_view text) {
   const auto file = linux_::open_at2(folder.get(), name, O_WRONLY, 0, 0);
   return file && linux_::write_full(*file, std::as_bytes(std::span(text))).has_value();
@@ -86,11 +98,6 @@ Fd open_folder(const std::string& path) {
   return folder ? std::move(*folder) : Fd();
 }
 
-Fd again(const Fd& folder, std::uint64_t flags) {
-  auto second = linux_::open_at2(folder.get(), ".", flags | O_DIRECTORY, 0, 0);
-  return second ? std::move(*second) : Fd();
-}
-
 // Where groups of version 2 are made: beneath this process's group where that hands its controllers
 // on, else beside it: a group with processes of its own cannot hand on any (cgroups(7), "no
 // internal processes").
@@ -122,14 +129,19 @@ RunCgroup RunCgroup::create(const CgroupLimits& limits) {
       return group;
     }
   }
-  group.create_legacy(legacy_place(own, "memory"), "memory.limit_in_bytes", limits.memory_bytes,
-                      group.memory_);
-  if (group.memory_.is_open()) {
+  if (const Fd* folder = group.create_legacy(legacy_place(own, "memory"), "memory.limit_in_bytes",
+                                             limits.memory_bytes);
+      folder != nullptr) {
     // Where swap is counted, memory must not continue there.
-    static_cast<void>(write_file(group.memory_, "memory.memsw.limit_in_bytes",
-                                 std::to_string(limits.memory_bytes)));
+    static_cast<void>(
+        write_file(*folder, "memory.memsw.limit_in_bytes", std::to_string(limits.memory_bytes)));
+    group.memory_events_ = open_counter(*folder, "memory.oom_control");
+    group.memory_peak_ = open_counter(*folder, "memory.max_usage_in_bytes");
   }
-  group.create_legacy(legacy_place(own, "pids"), "pids.max", limits.tasks, group.tasks_);
+  if (const Fd* folder = group.create_legacy(legacy_place(own, "pids"), "pids.max", limits.tasks);
+      folder != nullptr) {
+    group.task_events_ = open_counter(*folder, "pids.events");
+  }
   return group;
 }
 
@@ -166,35 +178,36 @@ bool RunCgroup::create_unified(const CgroupLimits& limits, const std::string& pl
   }
   static_cast<void>(write_file(folder, "memory.swap.max", "0"));
   static_cast<void>(write_file(folder, "memory.oom.group", "1"));
-  Fd memory = again(folder, O_PATH);
-  Fd tasks = again(folder, O_PATH);
-  Fd unified = again(folder, O_RDONLY);
-  if (!memory.is_open() || !tasks.is_open() || !unified.is_open()) {
+  Fd memory_events = open_counter(folder, "memory.events");
+  Fd task_events = open_counter(folder, "pids.events");
+  auto unified = linux_::open_at2(folder.get(), ".", O_RDONLY | O_DIRECTORY, 0, 0);
+  if (!memory_events.is_open() || !task_events.is_open() || !unified) {
     return false;
   }
-  memory_ = std::move(memory);
-  tasks_ = std::move(tasks);
-  unified_ = std::move(unified);
+  memory_events_ = std::move(memory_events);
+  task_events_ = std::move(task_events);
+  memory_peak_ = open_counter(folder, "memory.peak");  // Linux 5.19
+  unified_ = std::move(*unified);
   return true;
 }
 
-void RunCgroup::create_legacy(const std::string& place, const char* limit_file, std::uint64_t limit,
-                              Fd& group) {
+const Fd* RunCgroup::create_legacy(const std::string& place, const char* limit_file,
+                                   std::uint64_t limit) {
   const Fd parent = place.empty() ? Fd() : open_folder(place);
   auto made = parent.is_open() ? CgroupFolder::make_in(parent) : std::nullopt;
   if (!made) {
-    return;
+    return nullptr;
   }
   const Fd& folder = folders_.emplace_back(std::move(*made)).handle();
   if (!write_file(folder, limit_file, std::to_string(limit))) {
-    return;
+    return nullptr;
   }
   auto entrance = linux_::open_at2(folder.get(), "tasks", O_WRONLY, 0, 0);
-  Fd counters = again(folder, O_PATH);
-  if (entrance && counters.is_open()) {
-    entrances_.push_back(std::move(*entrance));
-    group = std::move(counters);
+  if (!entrance) {
+    return nullptr;
   }
+  entrances_.push_back(std::move(*entrance));
+  return &folder;
 }
 
 std::vector<const Fd*> RunCgroup::entrances() const {
@@ -206,32 +219,24 @@ std::vector<const Fd*> RunCgroup::entrances() const {
 }
 
 std::uint64_t RunCgroup::memory_kills() const {
-  if (!memory_.is_open()) {
-    return 0;
-  }
-  return number_after(
-      read_file(memory_, unified_.is_open() ? "memory.events" : "memory.oom_control"), "oom_kill");
+  return memory_events_.is_open() ? number_after(read_again(memory_events_), "oom_kill") : 0;
 }
 
 std::uint64_t RunCgroup::task_refusals() const {
-  return tasks_.is_open() ? number_after(read_file(tasks_, "pids.events"), "max") : 0;
+  return task_events_.is_open() ? number_after(read_again(task_events_), "max") : 0;
 }
 
 std::uint64_t RunCgroup::peak_memory_bytes() const {
-  if (!memory_.is_open()) {
-    return 0;
-  }
-  return number_in(
-      read_file(memory_, unified_.is_open() ? "memory.peak" : "memory.max_usage_in_bytes"));
+  return memory_peak_.is_open() ? number_in(read_again(memory_peak_)) : 0;
 }
 
 std::vector<std::string> RunCgroup::layers() const {
   const char* version = unified_.is_open() ? "cgroup v2" : "cgroup v1";
   std::vector<std::string> layers;
-  if (memory_.is_open()) {
+  if (limits_memory()) {
     layers.push_back(std::string(version) + " memory");
   }
-  if (tasks_.is_open()) {
+  if (limits_tasks()) {
     layers.push_back(std::string(version) + " pids");
   }
   return layers;

@@ -34,8 +34,8 @@ class RunCgroup {
   /// Removes the groups of processes that were killed, where `create` would make new ones.
   static void remove_abandoned();
 
-  bool limits_memory() const noexcept { return memory_.is_open(); }
-  bool limits_tasks() const noexcept { return tasks_.is_open(); }
+  bool limits_memory() const noexcept { return memory_events_.is_open(); }
+  bool limits_tasks() const noexcept { return task_events_.is_open(); }
   CgroupReach reach() const noexcept {
     return {.memory = limits_memory(), .tasks = limits_tasks()};
   }
@@ -55,14 +55,18 @@ class RunCgroup {
  private:
   RunCgroup() = default;
   bool create_unified(const CgroupLimits& limits, const std::string& place);
-  void create_legacy(const std::string& place, const char* limit_file, std::uint64_t limit,
-                     linux_::Fd& group);
+  /// The group, which then holds its limit; null where this machine refuses it.
+  const linux_::Fd* create_legacy(const std::string& place, const char* limit_file,
+                                  std::uint64_t limit);
 
   std::vector<CgroupFolder> folders_;  // removed on destruction
   linux_::Fd unified_;
   std::vector<linux_::Fd> entrances_;
-  linux_::Fd memory_;  // the folder whose files count memory; of either version
-  linux_::Fd tasks_;
+  // Files that count, of either version. Open from the beginning: they are read when somebody waits
+  // for the Result.
+  linux_::Fd memory_events_;
+  linux_::Fd memory_peak_;
+  linux_::Fd task_events_;
 };
 
 }  // namespace omnisandbox::process

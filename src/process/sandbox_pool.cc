@@ -59,8 +59,33 @@ void SandboxPool::want(const LaunchPlan& walls, const CgroupLimits& limits) {
       std::rotate(wanted_.begin(), known, known + 1);
     }
     is_changed_ = true;
+    if (runs_ == 1) {
+      return;  // the end of this run wakes the thread: now it would take the core that runs it
+    }
   }
   changed_.notify_all();
+}
+
+void SandboxPool::run_begins() {
+  const std::lock_guard lock(mutex_);
+  ++runs_;
+}
+
+void SandboxPool::run_ended() {
+  {
+    const std::lock_guard lock(mutex_);
+    --runs_;
+    if (!is_changed_ && (runs_ > 0 || !is_waiting_for_quiet_)) {
+      return;
+    }
+  }
+  changed_.notify_all();
+}
+
+void SandboxPool::wait_for_quiet(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+  is_waiting_for_quiet_ = true;
+  changed_.wait_for(lock, stop, patience_with_runs, [this] { return runs_ == 0; });
+  is_waiting_for_quiet_ = false;
 }
 
 std::size_t SandboxPool::ready() const {
@@ -106,6 +131,7 @@ void SandboxPool::drop_surplus() {
 
 void SandboxPool::work(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
+  bool is_filling = false;  // patience is for the first one only: a pool in use fills, too
   while (!stop.stop_requested()) {
     is_changed_ = false;
     drop_surplus();
@@ -114,6 +140,9 @@ void SandboxPool::work(const std::stop_token& stop) {
       lock.unlock();
       surplus.clear();  // ending them takes a while
       lock.lock();
+    } else if (next_to_make() != nullptr && !is_filling) {
+      wait_for_quiet(lock, stop);
+      is_filling = true;
     } else if (const Wanted* next = next_to_make(); next != nullptr) {
       const Wanted chosen = *next;
       lock.unlock();
@@ -126,6 +155,7 @@ void SandboxPool::work(const std::stop_token& stop) {
       }
       changed_.notify_all();
     } else {
+      is_filling = false;
       changed_.wait(lock, stop, [this] { return is_changed_; });
     }
   }

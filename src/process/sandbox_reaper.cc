@@ -1,0 +1,55 @@
+#include "process/sandbox_reaper.h"
+
+#include <system_error>
+#include <utility>
+
+namespace omnisandbox::process {
+
+SandboxReaper::~SandboxReaper() {
+  thread_.request_stop();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void SandboxReaper::take_away(std::unique_ptr<PreparedSandbox> ended) {
+  if (hand_over(ended)) {
+    changed_.notify_one();
+  }
+  // Where it was not taken, it ends here.
+}
+
+bool SandboxReaper::hand_over(std::unique_ptr<PreparedSandbox>& ended) {
+  const std::lock_guard lock(mutex_);
+  if (ended_.size() >= max_waiting_sandboxes) {
+    return false;
+  }
+  if (!thread_.joinable()) {
+    try {
+      thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+    } catch (const std::system_error&) {
+      return false;  // no more threads for this user
+    }
+  }
+  ended_.push_back(std::move(ended));
+  return true;
+}
+
+std::size_t SandboxReaper::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return ended_.size();
+}
+
+void SandboxReaper::work(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  // A stop ends the waiting, not the work.
+  while (changed_.wait(lock, stop, [this] { return !ended_.empty(); })) {
+    std::unique_ptr<PreparedSandbox> next = std::move(ended_.front());
+    ended_.pop_front();
+    lock.unlock();
+    next.reset();
+    lock.lock();
+  }
+}
+
+}  // namespace omnisandbox::process
