@@ -10,7 +10,7 @@ from mcp_peer import MODERN_META, Peer, must_be_answered, mutated_messages
 from support import Case, records
 
 # Each of them with a process of its own would take minutes; the fuzz target tries many more.
-MUTATED_MESSAGES = int(os.environ.get("OMNISANDBOX_TEST_MUTATIONS", "10000"))
+MUTATED_MESSAGES = int(os.environ.get("OMNISANDBOX_TEST_MUTATIONS", "10000" if support.THOROUGH else "2000"))
 
 
 class Mcp(Case):

@@ -10,10 +10,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 COMMAND = sys.argv[1] if len(sys.argv) > 2 else "omnisandbox"
 GUESTS = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".")
+
+# Set where there is time for many more tries of the same kind.
+THOROUGH = os.environ.get("OMNISANDBOX_THOROUGH") == "1"
 
 # Every answer comes long before; only a hang takes that long.
 HANG_SECONDS = 120
@@ -163,5 +167,18 @@ ENDLESS_SLEEP = r"""(module
 MEMORY_HOG = '(module (memory (export "memory") 1000) (func (export "_start")))'
 
 
+class TimedResult(unittest.TextTestResult):
+    """Says of each test how long it took, so that what waits is found."""
+
+    def startTest(self, test):
+        self.started = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.stream.write(f"{time.monotonic() - self.started:.1f} s, ")
+        super().addSuccess(test)
+
+
 def main():
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    runner = unittest.TextTestRunner(verbosity=2, resultclass=TimedResult)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], testRunner=runner)
