@@ -152,6 +152,7 @@ class DockerSession::Impl {
   }
 
   Expected<void> close() {
+    const std::lock_guard one_closes(closing_);
     stop_source_.request_stop();
     if (watch_.joinable()) {
       watch_.join();
@@ -276,6 +277,7 @@ class DockerSession::Impl {
   Clock::time_point end_{};
   std::optional<linux_::WakeUp> wake_up_;
   std::atomic<bool> is_over_ = false;
+  std::mutex closing_;                    // guards watch_ once it has started
   std::mutex mutex_;                      // held while a command runs
   std::unique_ptr<Container> container_;  // guarded by mutex_; null: it is over
   std::string why_over_;                  // guarded by mutex_

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -146,6 +147,23 @@ TEST(DockerSession, ItsTimeToLiveEndsItWithoutAnybodyAsking) {
       "echo begun; sleep 100", {.on_stdout = [&](std::string_view) { stop.request_stop(); }}));
   EXPECT_EQ(result.status, Status::cancelled) << told(result);
   EXPECT_EQ(containers_left(), 0U);
+}
+
+TEST(DockerSession, SeveralMayCloseItWhileACommandRuns) {
+  auto docker = sandbox(image(), allowing({"sh"}));
+  auto session = open_session(docker);
+  std::atomic<int> closed = 0;
+  std::vector<std::jthread> threads;
+  const Result result =
+      must(session.run_shell("echo begun; sleep 100", {.on_stdout = [&](std::string_view) {
+                               for (int index = 0; index < 3; ++index) {
+                                 threads.emplace_back([&] { closed += session.close() ? 1 : 0; });
+                               }
+                             }}));
+  EXPECT_EQ(result.status, Status::cancelled) << told(result);
+  threads.clear();
+  EXPECT_EQ(closed, 3);
+  EXPECT_TRUE(our_containers().empty());
 }
 
 TEST(DockerSession, AContainerThatIsGoneOrARuleThatGivesLessIsTold) {
