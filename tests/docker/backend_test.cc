@@ -37,6 +37,8 @@ TEST(DockerBackend, WhatAPoolHoldsServesTheNextRunOfTheSameRunner) {
       if (is_running) break;
       std::this_thread::sleep_for(milliseconds(20));
     }
+    // The engine has it running before its pool has looked it over.
+    std::this_thread::sleep_for(milliseconds(200));
     const auto warm_start = Clock::now();
     const Result warm = must(backend.run(*policy, request("echo warm"), nullptr));
     EXPECT_EQ(warm.stdout_data, "warm\n") << told(warm);

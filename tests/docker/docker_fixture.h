@@ -71,7 +71,11 @@ inline bool wait_for_running(std::size_t count) {
       const auto state = test_engine().engine().state(each.id, soon());
       running += state && state->is_running ? 1 : 0;
     }
-    if (running >= count) return true;
+    if (running >= count) {
+      // The engine has it running before its pool has looked it over.
+      std::this_thread::sleep_for(milliseconds(200));
+      return true;
+    }
     std::this_thread::sleep_for(milliseconds(20));
   }
   return false;
