@@ -49,15 +49,19 @@ enum class TypeKind : std::uint8_t {
   unknown,
 };
 
-struct TypePart;
-
-struct Type {
+/// A template, because its parts are types again: only so may a member of it be initialised before
+/// they are complete.
+template <class Part>
+struct TypeOf {
   TypeKind kind = TypeKind::unknown;
   /// Of a list or an option: the one that it holds. Of a record: its fields. Of a tuple: its items.
   /// Of a variant: its cases. Of an enumeration or flags: names without types. Of a result: "ok"
   /// and "error". Of anything else: none.
-  std::vector<TypePart> parts{};
+  std::vector<Part> parts{};
 };
+
+struct TypePart;
+using Type = TypeOf<TypePart>;
 
 struct TypePart {
   std::string name{};

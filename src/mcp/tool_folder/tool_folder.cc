@@ -185,7 +185,7 @@ std::vector<Tool> ToolFolder::offered(std::vector<std::string>& problems) const 
   for (const auto& [stem, known] : in_order) {
     const std::string file = base::printable(known->files.component_name());
     for (const std::string& problem : known->made.problems) {
-      problems.push_back(file + ": " + problem);
+      problems.push_back(fmt::format("{}: {}", file, problem));
     }
     for (const Tool& tool : known->made.tools) {
       if (is_standard_tool_name(tool.name)) {
