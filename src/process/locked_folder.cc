@@ -81,9 +81,8 @@ std::optional<LockedFolder> make_locked_folder(const Fd& parent) {
     // Between these calls somebody who removes abandoned folders may have taken it. What is left of
     // it is unlocked, and so is removed later.
     if (handle && linux_::try_lock(*handle).value_or(false) && is_named(*handle, parent, name)) {
-      return LockedFolder{.parent = std::move(*kept_parent),
-                          .name = std::move(name),
-                          .handle = std::move(*handle)};
+      return LockedFolder{
+          .parent = std::move(*kept_parent), .name = std::move(name), .handle = std::move(*handle)};
     }
   }
   return std::nullopt;

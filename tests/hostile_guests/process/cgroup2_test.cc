@@ -53,8 +53,7 @@ std::string groups_of_a_child(const linux_::Fd* birth_place) {
                               .cgroup = birth_place});
   EXPECT_TRUE(child) << (child ? "" : child.error().message);
   output->write_end.reset();
-  const auto length =
-      linux_::read_full(output->read_end, std::as_writable_bytes(std::span(text)));
+  const auto length = linux_::read_full(output->read_end, std::as_writable_bytes(std::span(text)));
   text.resize(length.value_or(0));
   return text;
 }
@@ -66,7 +65,8 @@ TEST(Cgroup2, AProcessIsBornIntoItsGroupWhichIsThenRemoved) {
   if (!folder) {
     GTEST_SKIP() << "this user cannot make groups of version 2 here";
   }
-  const fs::path place = fs::read_symlink("/proc/self/fd/" + std::to_string(folder->handle().get()));
+  const fs::path place =
+      fs::read_symlink("/proc/self/fd/" + std::to_string(folder->handle().get()));
   ASSERT_EQ(place.parent_path(), fs::canonical(own));
   const std::string name = "/" + place.filename().string() + "\n";
   EXPECT_THAT(groups_of_a_child(&folder->handle()), HasSubstr(name));
