@@ -159,8 +159,9 @@ class ProcessTest : public testing::Test {
         continue;
       }
       struct stat status {};
-      if (name.starts_with("omnisandbox-") && ::stat(entry->path().c_str(), &status) == 0 &&
-          status.st_uid == ::geteuid() && !name.starts_with("omnisandbox-process-")) {
+      // As runs of commands name them; containers of other tests have groups as well.
+      if (name.starts_with("omnisandbox-run-") && ::stat(entry->path().c_str(), &status) == 0 &&
+          status.st_uid == ::geteuid()) {
         found.insert("folder " + entry->path().string());
       }
     }
