@@ -18,9 +18,12 @@ constexpr unsigned file_mode = 0644;
 
 std::ptrdiff_t TarWriter::write(struct archive* /*target*/, void* self, const void* bytes,
                                 std::size_t size) {
+  // Never a failure to libarchive, which then forgets its buffer (3.6.2): it is told in `sent_`.
   auto* writer = static_cast<TarWriter*>(self);
-  writer->sent_ = writer->sink_(std::string_view(static_cast<const char*>(bytes), size));
-  return writer->sent_ ? static_cast<std::ptrdiff_t>(size) : -1;
+  if (writer->sent_ && !writer->is_over_) {
+    writer->sent_ = writer->sink_(std::string_view(static_cast<const char*>(bytes), size));
+  }
+  return static_cast<std::ptrdiff_t>(size);
 }
 
 Expected<std::unique_ptr<TarWriter>> TarWriter::create(const EngineConnection::Sink& sink) {
@@ -38,8 +41,8 @@ Expected<std::unique_ptr<TarWriter>> TarWriter::create(const EngineConnection::S
 
 TarWriter::~TarWriter() {
   if (archive_ != nullptr) {
-    // Not closed where it was not finished: half an archive must not look like a whole one.
-    archive_write_fail(archive_);
+    // What was not finished is finished for nobody: half an archive must not look like a whole one.
+    is_over_ = true;
     archive_write_free(archive_);
   }
 }
@@ -60,7 +63,7 @@ Expected<void> TarWriter::begin_file(const std::string& name, std::uint64_t size
   archive_entry_set_size(entry.get(), static_cast<std::int64_t>(size_bytes));
   archive_entry_set_filetype(entry.get(), AE_IFREG);
   archive_entry_set_perm(entry.get(), file_mode);
-  if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK) {
+  if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK || !sent_) {
     return problem("writing");
   }
   return {};
@@ -69,7 +72,7 @@ Expected<void> TarWriter::begin_file(const std::string& name, std::uint64_t size
 Expected<void> TarWriter::add(std::string_view content) {
   while (!content.empty()) {
     const auto written = archive_write_data(archive_, content.data(), content.size());
-    if (written <= 0) {
+    if (written <= 0 || !sent_) {
       return problem("writing");
     }
     content.remove_prefix(static_cast<std::size_t>(written));
@@ -78,7 +81,7 @@ Expected<void> TarWriter::add(std::string_view content) {
 }
 
 Expected<void> TarWriter::finish() {
-  if (archive_write_close(archive_) != ARCHIVE_OK) {
+  if (archive_write_close(archive_) != ARCHIVE_OK || !sent_) {
     return problem("ending");
   }
   return {};

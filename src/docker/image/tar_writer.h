@@ -34,6 +34,7 @@ class TarWriter {
   const EngineConnection::Sink& sink_;
   struct archive* archive_ = nullptr;
   Expected<void> sent_{};  ///< the sink's own error, which libarchive cannot carry
+  bool is_over_ = false;   ///< nothing is sent any more
 };
 
 }  // namespace omnisandbox::docker
