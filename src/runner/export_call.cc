@@ -33,7 +33,7 @@ Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& 
 }
 
 Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& request,
-                                 std::shared_ptr<AuditSink> audit) {
+                                 const std::shared_ptr<AuditSink>& audit) {
   const ModuleSource source = TRY(parse_module_source(request.module_file));
   const std::string bytes = TRY(read_module(source));
   auto exports = TRY(load_exports(policy,

@@ -47,6 +47,6 @@ Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& 
 
 /// An Error says that nothing was called. `audit` may be null.
 Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& request,
-                                 std::shared_ptr<AuditSink> audit);
+                                 const std::shared_ptr<AuditSink>& audit);
 
 }  // namespace omnisandbox::runner

@@ -78,7 +78,7 @@ void Session::attach(Stream& stream, std::weak_ptr<EventSink> sink) {
   }
 }
 
-void Session::listen(std::weak_ptr<EventSink> sink) {
+void Session::listen(const std::weak_ptr<EventSink>& sink) {
   Stream& stream = streams_[stream_without_request];
   attach(stream, sink);
   const auto listener = sink.lock();

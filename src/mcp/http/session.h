@@ -47,7 +47,7 @@ class Session final : public Client, public std::enable_shared_from_this<Session
 
   /// The stream for what belongs to no request goes to `sink` from now on, and first what came
   /// while nobody listened.
-  void listen(std::weak_ptr<EventSink> sink);
+  void listen(const std::weak_ptr<EventSink>& sink);
   /// Whether everything after `id` is still there.
   bool can_resume(const EventId& id) const;
   /// Sends what came after `id`, and goes on.

@@ -139,6 +139,7 @@ int open_program(const LaunchPlan& plan) {
   }
   const auto pointers = [](const std::vector<std::string>& texts) {
     std::vector<char*> result;
+    result.reserve(texts.size() + 1);
     for (const std::string& text : texts) {
       result.push_back(const_cast<char*>(text.c_str()));
     }
