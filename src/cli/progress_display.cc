@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/stoppable_pause.h"
+#include "cli/terminal.h"
 #include "linux/standard_streams.h"
 
 namespace omnisandbox::cli {
@@ -15,9 +17,6 @@ namespace {
 constexpr std::chrono::milliseconds first_shown_after{400};
 // Often enough to be seen moving.
 constexpr std::chrono::milliseconds interval{100};
-// A line that wraps could not be taken away.
-constexpr std::size_t max_columns = 79;
-constexpr std::string_view to_line_start = "\r\033[K";
 
 bool can_be_shown() {
   const char* kind = std::getenv("TERM");
@@ -39,21 +38,18 @@ ProgressDisplay::ProgressDisplay(std::string what) : what_(std::move(what)) {
 }
 
 void ProgressDisplay::show(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   bool is_shown = false;
   auto pause = first_shown_after;
-  while (!never.wait_for(lock, stop, pause, [] { return false; }) && !stop.stop_requested()) {
+  while (base::pause_unless_stopped(stop, pause)) {
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
-    write(fmt::format(
-        "{}{}", to_line_start,
-        fmt::format("omnisandbox: {}, {:.1f} s", what_, passed.count()).substr(0, max_columns)));
+    write(fmt::format("{}{}", erase_line,
+                      fmt::format("omnisandbox: {}, {:.1f} s", what_, passed.count())
+                          .substr(0, passing_line_columns)));
     is_shown = true;
     pause = interval;
   }
   if (is_shown) {
-    write(to_line_start);
+    write(erase_line);
   }
 }
 

@@ -12,10 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds interval{100};
 // A hostile engine's layers would fill the memory.
 constexpr std::size_t max_layers = 1000;
-// A line that wraps could not be taken away; terminals are seldom narrower.
-constexpr std::size_t line_width = 79;
 constexpr std::string_view own_name = "omnisandbox:";
-constexpr std::string_view to_line_start = "\r\033[K";
 
 bool is_complete(std::string_view status) {
   return status == "Pull complete" || status == "Already exists";
@@ -48,7 +45,7 @@ void PullDisplay::show(const PullProgress& progress) {
   shown_ = now;
   is_shown_ = true;
   static_cast<void>(
-      linux_::write_all(linux_::StandardStream::error, fmt::format("{}{}", to_line_start, line())));
+      linux_::write_all(linux_::StandardStream::error, fmt::format("{}{}", erase_line, line())));
 }
 
 std::string PullDisplay::line() const {
@@ -65,13 +62,13 @@ std::string PullDisplay::line() const {
   }
   const std::string text =
       fmt::format(" fetching the image: {} of {} layers{}", complete, layers_.size(), active);
-  return palette_.heading(own_name) + text.substr(0, line_width - own_name.size());
+  return palette_.heading(own_name) + text.substr(0, passing_line_columns - own_name.size());
 }
 
 void PullDisplay::finish() {
   if (is_shown_) {
     is_shown_ = false;
-    static_cast<void>(linux_::write_all(linux_::StandardStream::error, to_line_start));
+    static_cast<void>(linux_::write_all(linux_::StandardStream::error, erase_line));
   }
 }
 

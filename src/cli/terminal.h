@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,11 @@ class Palette {
 
 /// TERM=dumb: a terminal without escape sequences.
 bool is_dumb_terminal();
+
+/// Goes to the start of the line and takes away what stands there.
+inline constexpr std::string_view erase_line = "\r\033[K";
+/// Of a line that is taken away again: one that wraps could not be; terminals are seldom narrower.
+inline constexpr std::size_t passing_line_columns = 79;
 
 /// Writes `text` to standard output as it is; whether that worked. When not, standard error says
 /// why.

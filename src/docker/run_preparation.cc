@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "docker/image/ready_image.h"
 #include "docker/init/protocol.h"
+#include "docker/recorded_run.h"
 #include "policy/compiled_policy.h"
 
 namespace omnisandbox::docker {
@@ -103,14 +104,7 @@ Expected<ContainerJob> RunPreparation::job_for(const policy::ContainerCommand& c
 }
 
 Expected<void> RunPreparation::write(AuditRecord record) const {
-  if (machinery_.audit() == nullptr) {
-    return {};
-  }
-  record.time = std::chrono::system_clock::now();
-  record.run_id = job_.run_id;
-  record.sandbox = "docker";
-  auto written = machinery_.audit()->write(record);
-  return policy_.config().audit_required ? written : Expected<void>{};
+  return write_record(policy_, machinery_.audit().get(), std::move(record), job_.run_id);
 }
 
 Expected<void> RunPreparation::record_grant(const Expected<policy::ContainerGrant>& grant) const {

@@ -48,10 +48,9 @@ class RunPreparation {
                                  const ImageFacts& image) const;
   /// Records what was decided of mounts and network.
   Expected<void> record_grant(const Expected<policy::ContainerGrant>& grant) const;
-  /// An error only where the policy says that nothing may go unrecorded.
-  Expected<void> write(AuditRecord record) const;
 
  private:
+  Expected<void> write(AuditRecord record) const;
   Expected<void> record_fetching(std::string_view operation) const;
 
   const Policy& policy_;

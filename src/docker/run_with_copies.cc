@@ -1,6 +1,7 @@
 #include "docker/run_with_copies.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/try.h"
 #include "docker/host_files.h"
@@ -20,6 +21,14 @@ void fail(Result& result, Error error) {
   result.error = std::move(error);
 }
 
+/// Copies with what the policy makes of their paths in the container.
+Expected<std::vector<DockerCopy>> judged(std::vector<DockerCopy> copies) {
+  for (DockerCopy& copy : copies) {
+    copy.container_path = TRY(policy::judge_container_path(copy.container_path));
+  }
+  return copies;
+}
+
 }  // namespace
 
 CopyLimits copy_limits(const Policy& policy) {
@@ -35,11 +44,8 @@ Expected<Result> run_with_copies(const Policy& policy, const std::shared_ptr<Aud
   if (job.copy_in.empty() && job.copy_out.empty()) {
     return run_in(container, contained);
   }
-  for (const auto* copies : {&job.copy_in, &job.copy_out}) {
-    for (const DockerCopy& copy : *copies) {
-      TRY(policy::judge_container_path(copy.container_path));
-    }
-  }
+  const auto into = TRY(judged(job.copy_in));
+  const auto out_of = TRY(judged(job.copy_out));
   const Patience patience{.until = contained.deadline, .stop = contained.stop};
   const CopyLimits limits = copy_limits(policy);
   auto host = TRY(HostFunctions::create(policy, {.audit = audit,
@@ -47,23 +53,19 @@ Expected<Result> run_with_copies(const Policy& policy, const std::shared_ptr<Aud
                                                  .sandbox = "docker",
                                                  .deadline = contained.deadline,
                                                  .stop = contained.stop}));
-  for (const DockerCopy& copy : job.copy_in) {
-    const std::string inside = TRY(policy::judge_container_path(copy.container_path));
-    TRY(copy_in(host, copy.host_path, container, inside, limits, patience));
+  for (const auto& [host_path, inside] : into) {
+    TRY(copy_in(host, host_path, container, inside, limits, patience));
   }
   ContainerJob between = contained;
-  if (!job.copy_out.empty()) {
+  if (!out_of.empty()) {
     between.is_last = IsLast::no;
   }
   Result result = TRY(run_in(container, between));
-  const bool has_ended = result.status == Status::ok || result.status == Status::exited;
-  for (const DockerCopy& copy : job.copy_out) {
-    if (!has_ended) {
-      break;
-    }
-    const std::string inside = TRY(policy::judge_container_path(copy.container_path));
-    if (auto copied = copy_out(host, copy.host_path, container, inside, limits, patience);
-        !copied) {
+  if (result.status != Status::ok && result.status != Status::exited) {
+    return result;
+  }
+  for (const auto& [host_path, inside] : out_of) {
+    if (auto copied = copy_out(host, host_path, container, inside, limits, patience); !copied) {
       fail(result, std::move(copied).error());
       break;
     }

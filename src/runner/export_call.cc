@@ -1,6 +1,5 @@
 #include "runner/export_call.h"
 
-#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -8,18 +7,9 @@
 #include "runner/confined_commands.h"
 #include "runner/module_cache.h"
 #include "runner/module_source.h"
+#include "runner/time_left.h"
 
 namespace omnisandbox::runner {
-
-namespace {
-
-std::chrono::milliseconds time_until(std::chrono::steady_clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return std::max(left, std::chrono::milliseconds(1));
-}
-
-}  // namespace
 
 Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& what,
                                      std::shared_ptr<AuditSink> audit,

@@ -1,9 +1,9 @@
 #include "runner/snippet.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/try.h"
+#include "runner/time_left.h"
 
 namespace omnisandbox::runner {
 
@@ -26,13 +26,11 @@ Expected<Evaluation> SnippetRunner::evaluate(const Policy& policy,
                                              const SnippetRequest& request) const {
   Snippet snippet = TRY(request.read());
   const auto evaluator = TRY(interpreter(policy, request.language, request.isolation));
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      request.deadline - std::chrono::steady_clock::now());
   return evaluator->evaluate(snippet.code, {.args = request.args,
                                             .stdin_data = std::move(snippet.stdin_data),
                                             .environment = request.environment,
                                             .name = std::move(snippet.name),
-                                            .timeout = std::max(left, std::chrono::milliseconds(1)),
+                                            .timeout = time_until(request.deadline),
                                             .stop = request.stop});
 }
 

@@ -1,6 +1,5 @@
 #include "runner/wasm_backend.h"
 
-#include <algorithm>
 #include <chrono>
 #include <span>
 #include <string>
@@ -13,16 +12,11 @@
 #include "runner/confined_commands.h"
 #include "runner/module_cache.h"
 #include "runner/module_source.h"
+#include "runner/time_left.h"
 #include "wasm/module/module_text.h"
 
 namespace omnisandbox::runner {
 namespace {
-
-std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return std::max(left, std::chrono::milliseconds(1));
-}
 
 void report_compiled(const RunRequest& request) {
   if (request.on_compiled) {
@@ -57,15 +51,15 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
   if (wasm::is_component_source(std::as_bytes(std::span(module)))) {
     auto component = TRY(ModuleExports::load(
         policy, name, std::as_bytes(std::span(module)), std::move(runtime_options),
-        {.timeout = time_left(request.deadline), .stop = request.stop}));
+        {.timeout = time_until(request.deadline), .stop = request.stop}));
     report_compiled(request);
-    options.timeout = time_left(request.deadline);
+    options.timeout = time_until(request.deadline);
     return component.run(std::move(options));
   }
   Runtime runtime = TRY(Runtime::create(policy, std::move(runtime_options)));
   TRY(runtime.compile(name, std::as_bytes(std::span(module))));
   report_compiled(request);
-  options.timeout = time_left(request.deadline);
+  options.timeout = time_until(request.deadline);
   return runtime.execute(name, std::move(options));
 }
 

@@ -13,6 +13,7 @@
 #include "mcp/tool_parts.h"
 #include "mcp/tool_result.h"
 #include "runner/policy_source.h"
+#include "runner/time_left.h"
 
 namespace omnisandbox::mcp {
 namespace {
@@ -107,11 +108,6 @@ Expected<std::vector<std::string>> arguments_of(const ExportedFunction& function
   return arguments;
 }
 
-std::chrono::milliseconds time_until(Clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-  return std::max(left, std::chrono::milliseconds(1));
-}
-
 /// The call's deadline, or the nearer one of the component's own policy, from now on.
 Clock::time_point deadline_under(const ComponentCode& code, Clock::time_point deadline) {
   return std::min(deadline, Clock::now() + code.call_timeout());
@@ -127,8 +123,9 @@ std::function<ToolResult(const ParsedJson&, const CallContext&)> call_of(
       const auto exports = TRY(code->exports(context.deadline, context.stop));
       context.report_stage("running");
       const auto deadline = deadline_under(*code, context.deadline);
-      const ExportCall called = TRY(exports->call(
-          function.name, arguments, {.timeout = time_until(deadline), .stop = context.stop}));
+      const ExportCall called =
+          TRY(exports->call(function.name, arguments,
+                            {.timeout = runner::time_until(deadline), .stop = context.stop}));
       return export_result(called.result, called.value_json,
                            function.result_can_fail ? ResultKind::can_fail : ResultKind::plain);
     };
@@ -177,7 +174,7 @@ Tool command_tool(const std::shared_ptr<ComponentCode>& code, const CallableFunc
           const auto deadline = deadline_under(*code, deadline_of(arguments, context));
           const Result result = TRY(exports->run({.args = arguments.text_list("args"),
                                                   .stdin_data = arguments.text("stdin"),
-                                                  .timeout = time_until(deadline),
+                                                  .timeout = runner::time_until(deadline),
                                                   .stop = context.stop}));
           return run_result(result, nullptr);
         };

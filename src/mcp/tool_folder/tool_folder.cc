@@ -9,24 +9,13 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/stoppable_pause.h"
 #include "base/try.h"
 #include "mcp/tool_folder/limits.h"
 #include "mcp/tool_folder/tool_names.h"
 #include "mcp/tools.h"
 
 namespace omnisandbox::mcp {
-namespace {
-
-/// False where it was told to stop.
-bool wait_for_next_look(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, look_interval, [] { return false; });
-  return !stop.stop_requested();
-}
-
-}  // namespace
 
 Expected<void> check_tool_folder(const Policy& policy, const std::string& folder) {
   TRY(look_at(folder));
@@ -86,7 +75,7 @@ void ToolFolder::follow(const std::stop_token& stop) {
     }
     before = std::move(seen);
     take(std::move(look), stop);
-  } while (wait_for_next_look(stop));
+  } while (base::pause_unless_stopped(stop, look_interval));
 }
 
 std::vector<ComponentFiles> ToolFolder::settled(std::vector<ComponentFiles> seen,
