@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -189,7 +190,7 @@ std::string slow_to_compile() {
 
 TEST(RuntimeDeadline, HoldsWhileAModuleIsCompiled) {
   // Enough for a busy machine to start a process that compiles; compiling takes a minute.
-  Runtime runtime = make_runtime(with_timeout(milliseconds(2000)));
+  Runtime runtime = make_runtime(with_timeout(milliseconds(test::rounds(1000, 2000))));
   const std::string module = slow_to_compile();
   const auto started = Clock::now();
   const Result result = run_guest(runtime, module);

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -271,7 +272,7 @@ TEST(Runtime, CompilesReplacesAndExecutesFromManyThreads) {
   ASSERT_TRUE(runtime.compile("tool", bytes_of(exit_guest(1))));
   std::atomic<bool> done{false};
   std::thread replacer([&] {
-    for (int round = 0; round < 50; ++round) {
+    for (int round = 0; round < test::rounds(15, 50); ++round) {
       EXPECT_TRUE(runtime.compile("tool", bytes_of(exit_guest(1 + round % 3))));
     }
     done = true;

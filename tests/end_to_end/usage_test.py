@@ -65,7 +65,7 @@ class Terminal(Case):
     """A module that takes its time to compile, and a cache that does not have it."""
 
     # More than what goes by without a word, and less than what takes patience.
-    SECONDS = 0.7
+    SECONDS = 0.55
     functions = 100  # that take so long, found by the first test
 
     def setUp(self):

@@ -9,6 +9,7 @@ namespace fs = std::filesystem;
 
 class Directory : public WasiTest {
  protected:
+  using WasiTest::WasiTest;
   void SetUp() override {
     WasiTest::SetUp();
     use(config());
@@ -19,6 +20,12 @@ class Directory : public WasiTest {
   }
   std::unique_ptr<TestGuest> guest_;
   GuestFd work_ = 0;
+};
+
+/// In memory: a hundred thousand files on a disk take seconds.
+class LargeDirectory : public Directory {
+ protected:
+  LargeDirectory() : Directory("/dev/shm") {}
 };
 
 TEST_F(Directory, ListsNamesTypesAndInodes) {
@@ -109,7 +116,7 @@ TEST_F(Directory, NamesThatThePolicyHidesAreNotThere) {
   EXPECT_EQ(guest_->context().denial_count(), 3U);
 }
 
-TEST_F(Directory, AFolderThatIsTooLargeIsAnErrorAndNotAShorterList) {
+TEST_F(LargeDirectory, IsAnErrorAndNotAShorterList) {
   const std::string many = path("work/sub");
   for (int index = 0; index < 100'001; ++index) {
     const std::string name = many + "/" + std::to_string(index);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/test_effort.h"
 #include "wasm/wasi/wasi_fixture.h"
 
 /// Attacks that need more than one call, or somebody on the host who helps.
@@ -50,7 +51,7 @@ class Exchanger {
   std::thread thread_;
 };
 
-constexpr int race_rounds = 20'000;
+const int race_rounds = omnisandbox::test::rounds(3'000, 20'000);
 
 TEST_F(WasiAttacks, AFolderExchangedForALinkNeverLeadsOutside) {
   make_file("work/sub/secret.txt", "inside");

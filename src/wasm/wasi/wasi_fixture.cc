@@ -256,7 +256,7 @@ std::set<std::string> TestGuest::names_in(GuestFd fd) {
 }
 
 void WasiTest::SetUp() {
-  std::string pattern = (fs::temp_directory_path() / "omnisandbox-wasi-XXXXXX").string();
+  std::string pattern = (base_ / "omnisandbox-wasi-XXXXXX").string();
   ASSERT_NE(mkdtemp(pattern.data()), nullptr);
   folder_ = fs::canonical(pattern);
   for (const char* name : {"work/sub", "docs", "outside"}) {

@@ -118,6 +118,8 @@ class TestGuest {
 /// a policy over it.
 class WasiTest : public ::testing::Test {
  protected:
+  explicit WasiTest(std::filesystem::path base = std::filesystem::temp_directory_path())
+      : base_(std::move(base)) {}
   void SetUp() override;
   void TearDown() override;
 
@@ -135,6 +137,7 @@ class WasiTest : public ::testing::Test {
   std::map<std::string, std::string> snapshot(std::string_view name) const;
 
  private:
+  const std::filesystem::path base_;
   std::filesystem::path folder_;
 };
 
