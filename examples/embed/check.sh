@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds this example as a user would, and runs it.
-#   check.sh installed BUILD [CMAKE_ARGUMENT…]    installs the project built in BUILD to a temporary folder and uses that
+#   check.sh installed BUILD [CMAKE_ARGUMENT…]    installs the project built in BUILD to a folder in it, and uses that
 #   check.sh source SOURCE BUILD [CMAKE_ARGUMENT…]    builds SOURCE as a part of the example, in BUILD, which is kept: the
 #                                                     next time, only what has changed is compiled
 set -euo pipefail
@@ -8,12 +8,15 @@ set -euo pipefail
 mode=$1 from=$(cd "$2" && pwd)
 shift 2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-build=$work/build
 
 case $mode in
   installed)
+    # Always the same folder, so that ccache knows the file again.
+    work=$from/embed-installed
+    rm -rf "$work"
+    trap 'rm -rf "$work"' EXIT
+    mkdir "$work"
+    build=$work/build
     cmake --install "$from" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
     set -- "-DCMAKE_PREFIX_PATH=$work/prefix" "$@"
     ;;
