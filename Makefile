@@ -8,7 +8,7 @@ TEST_JOBS ?= $(shell echo $$((2 * $(JOBS))))
 LOGS := build/logs
 STEP := scripts/step.sh
 
-.PHONY: help demo test build package check format tidy bench bench-report bench-quick fuzz differential soak sbom clean
+.PHONY: help demo test build package check format tidy bench bench-report bench-quick fuzz differential soak coverage sbom clean
 
 help:
 	@echo "make demo     install what is missing, build, and run the main job"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make differential    the policy engine beside a slow model, QUESTIONS (1000000) from SEED (random)"
 	@echo "make soak     runs for MINUTES (10) with processes killed at random times"
+	@echo "make coverage lines of the policy and the host functions that no test reaches"
 	@echo "make sbom     what it is made of, as CycloneDX, in build/sbom"
 	@echo "make format   format the sources"
 	@echo "make clean    remove build/ except the built WebAssembly engine, the tools of interpreters, tests and bindings, and clean systems for tests"
@@ -72,6 +73,10 @@ differential: build
 
 soak: build
 	tests/soak/soak.py build/$(PRESET) --minutes $${MINUTES:-10}
+
+coverage:
+	scripts/build_wasmtime.sh build/wasmtime
+	scripts/coverage.sh $(JOBS)
 
 sbom: build
 	scripts/make_sbom.py build/$(PRESET) -o build/sbom/omnisandbox.cdx.json
