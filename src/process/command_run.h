@@ -20,6 +20,7 @@
 #include "process/sandbox_pool.h"
 #include "process/sandbox_reaper.h"
 #include "process/seccomp_filters.h"
+#include "process/system_parts.h"
 
 namespace omnisandbox::process {
 
@@ -48,6 +49,7 @@ struct CommandJob {
 struct RunMachinery {
   linux_::Fd launcher;
   SeccompFilters filters;
+  SystemParts system;
   EgressServer* egress = nullptr;  ///< may be null: no network
   /// Set once the private folders of killed processes have been looked for. Only runs without
   /// namespaces have such folders: no other run reads the list of all temporary files.

@@ -25,6 +25,7 @@ ViewRequest view_request(const PlanRequest& request) {
   const policy::CompiledPolicy& compiled = request.policy.compiled();
   ViewRequest view{
       .policy = &compiled,
+      .system = &request.machinery.system,
       .tier = request.tier,
       .working_dir = working_dir_of(request.policy, request.judged),
       // What lies there lies in memory: a full /tmp is an error of the command's, before it is the

@@ -60,7 +60,8 @@ std::string canonical(std::string_view path) {
   return name;
 }
 
-void add_folder(FileViewPlan& plan, std::string_view path, std::uint8_t flags) {
+void add_folder(FileViewPlan& plan, SystemStamp& stamp, std::string_view path, std::uint8_t flags) {
+  stamp.note_identity(path);
   ViewStep step{.kind = StepKind::bind,
                 .flags = static_cast<std::uint8_t>(step_read_only | step_optional | flags),
                 .source = std::string(path),
@@ -73,7 +74,8 @@ void add_folder(FileViewPlan& plan, std::string_view path, std::uint8_t flags) {
 }
 
 // A single file, at its usual name even where that is a link on the host.
-void add_file(FileViewPlan& plan, std::string_view path) {
+void add_file(FileViewPlan& plan, SystemStamp& stamp, std::string_view path) {
+  stamp.note_target(path);
   const std::string real = canonical(path);
   if (real.empty()) {
     return;
@@ -121,7 +123,7 @@ std::string_view interpreter_of(std::string_view program) {
 
 // The folders whose libraries may be mapped as code: the fewer, the less a loader can start that is
 // no program of the policy's.
-std::set<std::string, std::less<>> code_folders(const ViewRequest& request) {
+std::set<std::string, std::less<>> code_folders(const ViewRequest& request, SystemStamp& stamp) {
   std::set<std::string, std::less<>> folders = {std::string(library_triplet), "/usr/lib64",
                                                 "/usr/local/lib"};
   std::set<std::string_view> wanted;
@@ -140,6 +142,7 @@ std::set<std::string, std::less<>> code_folders(const ViewRequest& request) {
   if (wanted.empty()) {
     return folders;
   }
+  stamp.note_content("/usr/lib");
   std::error_code problem;
   for (const auto& entry : std::filesystem::directory_iterator("/usr/lib", problem)) {
     const std::string name = entry.path().filename().string();
@@ -168,37 +171,38 @@ bool identify(ViewStep& step) {
   return true;
 }
 
-void add_system_folders(const ViewRequest& request, FileViewPlan& plan) {
+void add_system_folders(const ViewRequest& request, FileViewPlan& plan, SystemStamp& stamp) {
   // "/lib → usr/lib" and its like, as this system has them.
   for (const std::string_view name : {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"}) {
+    stamp.note_content(name);
     if (std::string target = link_target(name); !target.empty()) {
       plan.steps.push_back(
           {.kind = StepKind::symlink, .source = std::move(target), .target = std::string(name)});
     } else if (name.starts_with("/lib")) {
-      add_folder(plan, name, 0);
+      add_folder(plan, stamp, name, 0);
     }
   }
   for (const std::string_view path : {"/usr/lib", "/usr/libexec", "/usr/share"}) {
-    add_folder(plan, path, step_no_exec);
+    add_folder(plan, stamp, path, step_no_exec);
   }
-  for (const std::string& path : code_folders(request)) {
-    add_folder(plan, path, 0);
+  for (const std::string& path : code_folders(request, stamp)) {
+    add_folder(plan, stamp, path, 0);
   }
   if (request.any_program) {
     for (const std::string_view path :
          {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"}) {
-      add_folder(plan, path, 0);
+      add_folder(plan, stamp, path, 0);
       plan.landlock_paths.push_back({std::string(path), landlock_read | landlock::execute});
     }
   }
   for (const std::string_view path : {"/etc/ld.so.cache", "/etc/localtime"}) {
-    add_file(plan, path);
+    add_file(plan, stamp, path);
   }
-  add_folder(plan, "/etc/alternatives", step_no_exec);
+  add_folder(plan, stamp, "/etc/alternatives", step_no_exec);
   if (request.needs_certificates) {
-    add_folder(plan, "/etc/ssl/certs", step_no_exec);
-    add_folder(plan, "/etc/pki/tls", step_no_exec);
-    add_file(plan, "/etc/ssl/openssl.cnf");
+    add_folder(plan, stamp, "/etc/ssl/certs", step_no_exec);
+    add_folder(plan, stamp, "/etc/pki/tls", step_no_exec);
+    add_file(plan, stamp, "/etc/ssl/openssl.cnf");
   }
   add_accounts(plan);
   plan.steps.push_back({.kind = StepKind::directory, .target = "/usr/bin"});

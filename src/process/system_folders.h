@@ -4,13 +4,15 @@
 #include <vector>
 
 #include "process/launch_plan.h"
+#include "process/system_stamp.h"
 #include "process/view_builder.h"
 
 namespace omnisandbox::process {
 
 /// The read-only part of the system that programs need to start: libraries, the loader, data,
-/// a few files of /etc. No program is in it: those come one by one.
-void add_system_folders(const ViewRequest& request, FileViewPlan& plan);
+/// a few files of /etc. No program is in it: those come one by one. `stamp` notes all that was
+/// looked at; SystemParts keeps the answer by it.
+void add_system_folders(const ViewRequest& request, FileViewPlan& plan, SystemStamp& stamp);
 
 /// The programs themselves, each a mount of its own that may be executed, under the path that the
 /// policy resolved and under the name that it lists.

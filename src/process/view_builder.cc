@@ -14,6 +14,7 @@
 #include "linux/landlock_calls.h"
 #include "policy/path/path_text.h"
 #include "process/system_folders.h"
+#include "process/system_parts.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -115,7 +116,7 @@ class ViewBuilder {
   }
 
   void add_base() {
-    add_system_folders(request_, plan_);
+    request_.system->add(request_, plan_);
     if (request_.tier == Tier::namespaces) {
       // The host's own would show other processes.
       plan_.landlock_paths.push_back({"/proc", landlock_read});

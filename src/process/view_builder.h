@@ -10,6 +10,8 @@
 
 namespace omnisandbox::process {
 
+class SystemParts;
+
 /// The file view of one run: what stands where in the new root, and what Landlock opens of it.
 struct FileViewPlan {
   std::vector<ViewStep> steps;
@@ -33,6 +35,7 @@ struct ProgramFile {
 
 struct ViewRequest {
   const policy::CompiledPolicy* policy = nullptr;
+  const SystemParts* system = nullptr;  ///< where the system's part is kept between runs
   Tier tier = Tier::namespaces;
   std::string working_dir;          ///< empty: the first allowed folder, else /tmp
   std::uint64_t private_bytes = 0;  ///< size of /tmp

@@ -22,9 +22,10 @@ constexpr int watch_interval_ms = 20;
 
 class FirstProcess {
  public:
-  FirstProcess(const LaunchPlan& plan, pid_t command)
+  FirstProcess(const LaunchPlan& plan, pid_t command, const SharedUntilExec& shares_memory)
       : plan_(plan),
         command_(command),
+        shares_memory_(shares_memory),
         watches_(plan.watched_memory_bytes != 0 || plan.watched_tasks != 0 ||
                  plan.watched_cpu_ms != 0) {}
 
@@ -38,6 +39,9 @@ class FirstProcess {
       if (ready < 0 && errno != EINTR) {
         ::_exit(1);
       }
+      if (ready == 0 && shares_memory_ != 0) {
+        continue;  // nothing to measure, and the heap and errno are the other's
+      }
       if (files[1].revents != 0) {
         finish();
       }
@@ -48,7 +52,7 @@ class FirstProcess {
       while (::read(child_signals, &info, sizeof info) > 0) {
       }
       reap();
-      if (watches_) {
+      if (watches_ && shares_memory_ == 0) {
         check_limits();
       }
     }
@@ -59,13 +63,20 @@ class FirstProcess {
   [[noreturn]] void finish() const {
     if (plan_.tier == Tier::landlock_only) {
       kill_descendants();
-    } else if (::kill(-1, SIGKILL) == 0) {
+    } else if (has_children() && ::kill(-1, SIGKILL) == 0) {
       // The kernel would do it when pid 1 ends; but it counts the time of those only who are waited
       // for.
       while (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR) {
       }
     }
     ::_exit(0);
+  }
+
+  // All others are descendants of pid 1, and orphans become its children: without any it is alone.
+  // Asked first, because a signal to all makes the kernel look at every process of the machine.
+  static bool has_children() {
+    siginfo_t info;
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
   }
 
   // False where nobody sends any more.
@@ -146,13 +157,15 @@ class FirstProcess {
 
   const LaunchPlan& plan_;
   const pid_t command_;
+  const SharedUntilExec& shares_memory_;
   const bool watches_;
   std::uint64_t peak_memory_bytes_ = 0;
 };
 
 }  // namespace
 
-void serve_as_first_process(const LaunchPlan& plan, pid_t command) {
+void serve_as_first_process(const LaunchPlan& plan, pid_t command,
+                            const SharedUntilExec& shares_memory) {
   sigset_t child_signal;
   ::sigemptyset(&child_signal);
   ::sigaddset(&child_signal, SIGCHLD);
@@ -160,7 +173,7 @@ void serve_as_first_process(const LaunchPlan& plan, pid_t command) {
   if (signals < 0) {
     ::_exit(1);
   }
-  FirstProcess(plan, command).serve(signals);
+  FirstProcess(plan, command, shares_memory).serve(signals);
 }
 
 }  // namespace omnisandbox::process::launcher

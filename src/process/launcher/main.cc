@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,8 @@ namespace {
 
 // The library may pass a listener's backlog of waiting connections of one command.
 constexpr int proxy_backlog = 128;
+// Of the process that becomes the command: its walls, and the decoding of its start.
+constexpr std::size_t command_stack_bytes = 256 * 1024;
 
 bool read_all(char* buffer, std::size_t size) {
   while (size > 0) {
@@ -159,6 +163,36 @@ int open_program(const LaunchPlan& plan) {
   report_and_exit(Report::Kind::exec_failed, failure);
 }
 
+struct CommandProcess {
+  const LaunchPlan& plan;
+  StepCounter& steps;
+  int ruleset;
+};
+
+int command_main(void* argument) {
+  const auto& command = *static_cast<CommandProcess*>(argument);
+  run_command(command.plan, command.steps, command.ruleset);
+}
+
+// Until it executes the command it shares this process's memory: there is no copy for the kernel to
+// make, and none to take down while somebody waits for the command. This process sleeps meanwhile
+// and leaves the heap alone (`shares_memory`). Who is no pid 1 has more to do, and a copy.
+pid_t start_command_process(CommandProcess& command, SharedUntilExec& shares_memory) {
+  void* stack = ::mmap(nullptr, command_stack_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) {
+    return -1;
+  }
+  void* top = static_cast<char*>(stack) + command_stack_bytes;
+  if (command.plan.tier == Tier::landlock_only) {
+    return ::clone(command_main, top, SIGCHLD, &command);
+  }
+  // The kernel clears it when the process executes something, or ends (clone(2)).
+  shares_memory = 1;
+  return ::clone(command_main, top, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, &command, nullptr,
+                 nullptr, const_cast<pid_t*>(&shares_memory));
+}
+
 [[noreturn]] void launch() {
   // Nobody inside looks into this process, although it is of the same user.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -206,27 +240,30 @@ int open_program(const LaunchPlan& plan) {
     fail(failure, "capset", "");
     report_and_exit(Report::Kind::setup_failed, failure);
   }
-  const pid_t command = steps.fails_here() ? -1 : ::fork();
-  if (command < 0) {
-    fail(failure, "fork", "");
-    report_and_exit(Report::Kind::setup_failed, failure);
-  }
-  if (command == 0) {
-    run_command(*plan, steps, ruleset);
-  }
-  if (plan->tier == Tier::landlock_only && linux_::drop_all_capabilities() != 0) {
-    ::_exit(1);
-  }
-  // The streams are the command's: their readers must see the end when it ends.
-  for (int stream = 0; stream < control_descriptor; ++stream) {
-    ::close(stream);
-  }
   Report report;
   report.kind = Report::Kind::prepared;
   report.value = (has_process_tree ? wall_process_tree : 0U) |
                  (static_cast<unsigned>(version > 0 ? version : 0) << wall_landlock_shift);
   send_report(report);
-  serve_as_first_process(*plan, command);
+  CommandProcess process{*plan, steps, ruleset};
+  SharedUntilExec shares_memory = 0;
+  const pid_t command = steps.fails_here() ? -1 : start_command_process(process, shares_memory);
+  if (command < 0) {
+    fail(failure, "clone", "");
+    report_and_exit(Report::Kind::setup_failed, failure);
+  }
+  if (plan->tier == Tier::landlock_only && linux_::drop_all_capabilities() != 0) {
+    ::_exit(1);
+  }
+  // The streams are the command's: who writes to it must see when it stops reading. Its output
+  // stays open here, so that the library is woken once, by the end of this process, and not by the
+  // end of the command before; but for a terminal, which tells its readers of its session's end.
+  ::close(0);
+  if (plan->has_terminal != 0) {
+    ::close(1);
+    ::close(2);
+  }
+  serve_as_first_process(*plan, command, shares_memory);
 }
 
 }  // namespace
