@@ -3,6 +3,8 @@
 #include <system_error>
 #include <utility>
 
+#include "linux/thread_calls.h"
+
 namespace omnisandbox::process {
 
 SandboxReaper::~SandboxReaper() {
@@ -41,6 +43,8 @@ std::size_t SandboxReaper::waiting() const {
 }
 
 void SandboxReaper::work(const std::stop_token& stop) {
+  // It is woken by a thread that is about to return a Result.
+  linux_::let_others_go_first();
   std::unique_lock lock(mutex_);
   // A stop ends the waiting, not the work.
   while (changed_.wait(lock, stop, [this] { return !ended_.empty(); })) {

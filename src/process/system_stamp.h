@@ -7,9 +7,9 @@
 
 namespace omnisandbox::process {
 
-/// What names of the system stood for when somebody looked at them: says at the price of one stat(2)
-/// a name whether looking again would give the same answer. Note before looking: what changes in
-/// between then shows.
+/// What names of the system stood for when somebody looked at them: says at the price of one
+/// stat(2) a name whether looking again would give the same answer. Note before looking: what
+/// changes in between then shows.
 class SystemStamp {
  public:
   /// The file, folder or link of that name, with what it contains: a link's target, a folder's
