@@ -4,6 +4,7 @@
 #include "omnisandbox/capability.h"       // IWYU pragma: export
 #include "omnisandbox/config.h"           // IWYU pragma: export
 #include "omnisandbox/docker_config.h"    // IWYU pragma: export
+#include "omnisandbox/docker_image.h"     // IWYU pragma: export
 #include "omnisandbox/docker_sandbox.h"   // IWYU pragma: export
 #include "omnisandbox/docker_session.h"   // IWYU pragma: export
 #include "omnisandbox/error.h"            // IWYU pragma: export

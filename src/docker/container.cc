@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "docker/container_check.h"
+#include "docker/image_layer.h"
 #include "docker/owner.h"
 #include "linux/channels.h"
 #include "linux/message_socket.h"
@@ -203,8 +204,7 @@ void Container::describe(const policy::ContainerGrant& grant, const ImageFacts& 
   std::vector<std::string> layers = {
       fmt::format("container ({})",
                   grant.runtime.empty() ? "the engine's default runtime" : grant.runtime),
-      fmt::format("image {} {}", base::printable(grant.image, 200),
-                  image.digests.empty() ? image.id : base::printable(image.digests.front(), 300))};
+      image_layer(grant.image, image.digests.empty() ? image.id : image.digests.front())};
   switch (grant.network) {
     case NetworkMode::none:
       layers.emplace_back("no network");
