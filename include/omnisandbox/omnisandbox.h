@@ -16,7 +16,8 @@
  * into the object that was asked, and are valid until it is freed.
  *
  * Threads. A policy, an audit log, a cancellation, host functions, a runtime, an interpreter, a
- * process sandbox, exports: any thread, at the same time. An error, an explanation, a buffer, a
+ * process sandbox, a docker sandbox, exports: any thread, at the same time; a docker session as
+ * well, but not from a callback of one of its own runs. An error, an explanation, a buffer, a
  * result, a listing and a response never change: any thread as well. Settings, an input, a request
  * and a session: one thread at a time. An object may be freed on any thread, after all calls that
  * use it have returned; runtimes and the like may outlive the policy, settings and audit log that
@@ -62,6 +63,8 @@ typedef struct omnisandbox_audit omnisandbox_audit_t;
 typedef struct omnisandbox_buffer omnisandbox_buffer_t;
 typedef struct omnisandbox_cancellation omnisandbox_cancellation_t;
 typedef struct omnisandbox_denial omnisandbox_denial_t;
+typedef struct omnisandbox_docker_sandbox omnisandbox_docker_sandbox_t;
+typedef struct omnisandbox_docker_session omnisandbox_docker_session_t;
 typedef struct omnisandbox_error omnisandbox_error_t;
 typedef struct omnisandbox_explanation omnisandbox_explanation_t;
 typedef struct omnisandbox_exports omnisandbox_exports_t;
@@ -71,6 +74,7 @@ typedef struct omnisandbox_interpreter omnisandbox_interpreter_t;
 typedef struct omnisandbox_listing omnisandbox_listing_t;
 typedef struct omnisandbox_policy omnisandbox_policy_t;
 typedef struct omnisandbox_process_sandbox omnisandbox_process_sandbox_t;
+typedef struct omnisandbox_refusal omnisandbox_refusal_t;
 typedef struct omnisandbox_request omnisandbox_request_t;
 typedef struct omnisandbox_response omnisandbox_response_t;
 typedef struct omnisandbox_result omnisandbox_result_t;
@@ -141,14 +145,15 @@ OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_buffer_bytes(const omnisandbox_b
 
 /* ---- Policy (policy.h, policy_file.h) ---- */
 
-/* `text` is a policy file (YAML, or JSON); `name` stands in messages in place of the file's. The
- * `docker:` section is checked and not used. */
+/* `text` is a policy file (YAML, or JSON); `name` stands in messages in place of the file's. Its
+ * `docker:` section is for docker sandboxes. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_policy_parse(omnisandbox_bytes_t text,
                                                                omnisandbox_bytes_t name,
                                                                omnisandbox_policy_t** policy);
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_policy_load(omnisandbox_bytes_t path,
                                                               omnisandbox_policy_t** policy);
-/* `policy` and the one in `text` together: what either refuses is refused. */
+/* `policy` and the one in `text` together: what either refuses is refused. A `docker:` section of
+ * `text` replaces the policy's. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_policy_narrow(const omnisandbox_policy_t* policy,
                                                                 omnisandbox_bytes_t text,
                                                                 omnisandbox_bytes_t name,
@@ -215,7 +220,7 @@ OMNISANDBOX_API void omnisandbox_settings_free(omnisandbox_settings_t* settings)
 /* NULL: no records, and a policy with `audit_required` makes nothing. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_audit(
     omnisandbox_settings_t* settings, const omnisandbox_audit_t* audit);
-/* Of runtimes. Interpreters and exported functions run in this process. */
+/* Of runtimes, interpreters and exported functions. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_isolation(
     omnisandbox_settings_t* settings, omnisandbox_isolation_t isolation);
 /* An absolute folder, this user's alone, that keeps compiled modules. Empty: none, the default. */
@@ -230,6 +235,20 @@ OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_launcher_program(
     omnisandbox_settings_t* settings, omnisandbox_bytes_t path);
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_interpreters(
     omnisandbox_settings_t* settings, omnisandbox_bytes_t folder);
+/* The same for omnisandbox-container-init, which runs first in each container. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_container_init_program(
+    omnisandbox_settings_t* settings, omnisandbox_bytes_t path);
+/* Of docker sandboxes: "unix:///run/docker.sock". Empty, the default: what DOCKER_HOST names, else
+ * the usual sockets. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_engine(
+    omnisandbox_settings_t* settings, omnisandbox_bytes_t address);
+/* The file with credentials of registries. Empty, the default: $DOCKER_CONFIG/config.json, else
+ * ~/.docker/config.json. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_registry_config(
+    omnisandbox_settings_t* settings, omnisandbox_bytes_t path);
+/* So many containers stand ready for the next commands, each for one run. 0 is the default. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_settings_set_warm_containers(
+    omnisandbox_settings_t* settings, size_t count);
 
 /* ---- Input: what one run gets. NULL stands for none everywhere. Can be used again. ---- */
 
@@ -254,10 +273,40 @@ OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_name(omnisandbox_inp
                                                                  omnisandbox_bytes_t name);
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_cancellation(
     omnisandbox_input_t* input, const omnisandbox_cancellation_t* cancellation);
-/* Of a process sandbox's commands; either callback may be NULL. The Result has the output too. */
+/* Of commands in process sandboxes and containers; either callback may be NULL. The Result has the
+ * output too. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_output(
     omnisandbox_input_t* input, omnisandbox_output_callback_t on_stdout,
     omnisandbox_output_callback_t on_stderr, void* user_data);
+/* Of the same commands: after a cancellation they get SIGTERM and this long to end by themselves;
+ * then all is killed. 0 is the default. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_stop_grace(omnisandbox_input_t* input,
+                                                                       uint64_t grace_ms);
+/* Of a command in a container, a path there. Empty, the default: the rule's, else the image's. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_working_dir(omnisandbox_input_t* input,
+                                                                        omnisandbox_bytes_t path);
+/* Files and folders that are copied into the container before its command begins, and out of it
+ * after the command has ended by itself; judged as omnisandbox_docker_session_copy_in and _copy_out
+ * say. A copy out that fails makes the result `denied` or `failed`. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_add_copy_in(
+    omnisandbox_input_t* input, omnisandbox_bytes_t host_path, omnisandbox_bytes_t container_path);
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_add_copy_out(
+    omnisandbox_input_t* input, omnisandbox_bytes_t container_path, omnisandbox_bytes_t host_path);
+
+/* Of a process sandbox's command: the result says what it was refused, and what would allow it.
+ * Each call that names a file then takes some tens of microseconds longer. What it says tells
+ * whoever reads it which files this machine has. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_explain(omnisandbox_input_t* input,
+                                                                    bool explain);
+
+/* What the engine reports while it fetches an image, on the calling thread: a layer's short id
+ * (empty: a line for people), its state, and bytes (total 0: not known). */
+typedef void (*omnisandbox_pull_callback_t)(void* user_data, omnisandbox_bytes_t layer,
+                                            omnisandbox_bytes_t state, uint64_t current_bytes,
+                                            uint64_t total_bytes);
+/* NULL: nobody is told. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_input_set_pull_progress(
+    omnisandbox_input_t* input, omnisandbox_pull_callback_t callback, void* user_data);
 
 /* ---- Results (result.h) ---- */
 
@@ -295,22 +344,65 @@ OMNISANDBOX_API bool omnisandbox_result_fuel_consumed(const omnisandbox_result_t
  * JSON. False, and nothing is written, where there is none. */
 OMNISANDBOX_API bool omnisandbox_result_value(const omnisandbox_result_t* result,
                                               omnisandbox_bytes_t* value);
-/* "wasm" or "process", and what really confined the run. */
+/* "wasm", "process" or "docker", and what really confined the run. */
 OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_result_sandbox_kind(const omnisandbox_result_t* result);
 OMNISANDBOX_API size_t omnisandbox_result_layer_count(const omnisandbox_result_t* result);
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_result_layer(const omnisandbox_result_t* result,
                                                              size_t index);
+/* The image that a container ran, as the engine has it: "name@sha256:…", or its id where it came
+ * from no registry. Empty where no container ran. */
+OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_result_image(const omnisandbox_result_t* result);
 /* The denials that were kept (the first 100), and how many there were in all. */
 OMNISANDBOX_API size_t omnisandbox_result_kept_denial_count(const omnisandbox_result_t* result);
 OMNISANDBOX_API const omnisandbox_denial_t* omnisandbox_result_denial(
     const omnisandbox_result_t* result, size_t index);
 OMNISANDBOX_API uint64_t omnisandbox_result_denial_count(const omnisandbox_result_t* result);
+/* What a command was refused, as far as it was looked at, where the input asked for it: false
+ * where it did not. Equal refusals are kept once (the first 100) and counted; `is_cut`: there was
+ * more than is kept or looked at. */
+OMNISANDBOX_API bool omnisandbox_result_is_explained(const omnisandbox_result_t* result);
+OMNISANDBOX_API size_t omnisandbox_result_kept_refusal_count(const omnisandbox_result_t* result);
+OMNISANDBOX_API const omnisandbox_refusal_t* omnisandbox_result_refusal(
+    const omnisandbox_result_t* result, size_t index);
+OMNISANDBOX_API uint64_t omnisandbox_result_refusal_count(const omnisandbox_result_t* result);
+OMNISANDBOX_API bool omnisandbox_result_refusals_are_cut(const omnisandbox_result_t* result);
 /* NULL when the status is ok or exited. Belongs to the result: not to be freed. */
 OMNISANDBOX_API const omnisandbox_error_t* omnisandbox_result_error(
     const omnisandbox_result_t* result);
 /* As in the audit records. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_result_run_id(const omnisandbox_result_t* result);
+
+/* ---- Refusals: why something did not work inside a sandbox (result.h). All texts are safe to
+ * print. ---- */
+
+typedef enum omnisandbox_refused_thing {
+  OMNISANDBOX_REFUSED_PATH = 0,
+  OMNISANDBOX_REFUSED_PROGRAM = 1,
+  OMNISANDBOX_REFUSED_HOST = 2,
+  OMNISANDBOX_REFUSED_SYSTEM_CALL = 3
+} omnisandbox_refused_thing_t;
+
+/* "path", "program", "host" or "system_call"; static. */
+OMNISANDBOX_API const char* omnisandbox_refused_thing_name(omnisandbox_refused_thing_t thing);
+OMNISANDBOX_API omnisandbox_refused_thing_t
+omnisandbox_refusal_thing(const omnisandbox_refusal_t* refusal);
+/* "read", "write", "run", "reach" or "call". */
+OMNISANDBOX_API omnisandbox_bytes_t
+omnisandbox_refusal_action(const omnisandbox_refusal_t* refusal);
+/* The path, program, host or system call, as the command gave it. */
+OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_refusal_name(const omnisandbox_refusal_t* refusal);
+/* What refused it: "file view", "landlock", "seccomp" or "proxy". */
+OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_refusal_layer(const omnisandbox_refusal_t* refusal);
+OMNISANDBOX_API omnisandbox_bytes_t
+omnisandbox_refusal_reason(const omnisandbox_refusal_t* refusal);
+/* Empty: no rule allows it. */
+OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_refusal_rule(const omnisandbox_refusal_t* refusal);
+/* The policy line that would allow it; empty where nothing can. */
+OMNISANDBOX_API omnisandbox_bytes_t
+omnisandbox_refusal_remedy(const omnisandbox_refusal_t* refusal);
+/* How often. */
+OMNISANDBOX_API uint64_t omnisandbox_refusal_count(const omnisandbox_refusal_t* refusal);
 
 /* ---- Host functions (host_functions.h) ---- */
 
@@ -483,6 +575,69 @@ OMNISANDBOX_API void omnisandbox_process_sandbox_free(omnisandbox_process_sandbo
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_process_sandbox_run(
     omnisandbox_process_sandbox_t* sandbox, omnisandbox_bytes_t command,
     const omnisandbox_input_t* input, omnisandbox_result_t** result);
+
+/* ---- Containers (docker_sandbox.h, docker_session.h) ---- */
+
+/* `docker` is the text of a policy file with a `docker:` section and nothing besides: how the
+ * containers are made. Empty: the section of the policy's own text. What it asks for must be
+ * allowed by `policy`. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_sandbox_create(
+    const omnisandbox_policy_t* policy, omnisandbox_bytes_t docker,
+    const omnisandbox_settings_t* settings, omnisandbox_docker_sandbox_t** sandbox);
+OMNISANDBOX_API void omnisandbox_docker_sandbox_free(omnisandbox_docker_sandbox_t* sandbox);
+/* In a new container, which is removed afterwards. No shell is involved. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_sandbox_run(
+    omnisandbox_docker_sandbox_t* sandbox, omnisandbox_bytes_t command,
+    const omnisandbox_input_t* input, omnisandbox_result_t** result);
+/* The script in the image's own `sh -c`: the policy must list `sh`. The input's own arguments are
+ * not used. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_sandbox_run_shell(
+    omnisandbox_docker_sandbox_t* sandbox, omnisandbox_bytes_t script,
+    const omnisandbox_input_t* input, omnisandbox_result_t** result);
+/* Fetches or loads the image now. `image` gets what runs by it, as omnisandbox_result_image. Of the
+ * input, the cancellation and the pull progress. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_sandbox_prepare_image(
+    omnisandbox_docker_sandbox_t* sandbox, const omnisandbox_input_t* input,
+    omnisandbox_buffer_t** image);
+
+/* One container for several commands: files stay from one to the next, processes do not. It may
+ * outlive the sandbox. `time_to_live_ms`: after it the container is removed, whatever runs in it;
+ * 0: 10 minutes; at most 24 hours. Of the input, the cancellation, which ends the session, and the
+ * pull progress. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_open(
+    omnisandbox_docker_sandbox_t* sandbox, uint64_t time_to_live_ms,
+    const omnisandbox_input_t* input, omnisandbox_docker_session_t** session);
+/* Closes it as well. */
+OMNISANDBOX_API void omnisandbox_docker_session_free(omnisandbox_docker_session_t* session);
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_run(
+    omnisandbox_docker_session_t* session, omnisandbox_bytes_t command,
+    const omnisandbox_input_t* input, omnisandbox_result_t** result);
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_run_shell(
+    omnisandbox_docker_session_t* session, omnisandbox_bytes_t script,
+    const omnisandbox_input_t* input, omnisandbox_result_t** result);
+
+/* What was copied; `left_out`: symbolic links, devices, sockets, pipes. */
+typedef struct omnisandbox_copied_files {
+  uint64_t files;
+  uint64_t folders;
+  uint64_t bytes;
+  uint64_t left_out;
+} omnisandbox_copied_files_t;
+
+/* A file or a folder of this machine into the container, each file judged by `fs_read`; and the
+ * other way, judged by `fs_write`. `copied` may be NULL. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_copy_in(
+    omnisandbox_docker_session_t* session, omnisandbox_bytes_t host_path,
+    omnisandbox_bytes_t container_path, omnisandbox_copied_files_t* copied);
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_copy_out(
+    omnisandbox_docker_session_t* session, omnisandbox_bytes_t container_path,
+    omnisandbox_bytes_t host_path, omnisandbox_copied_files_t* copied);
+/* Ends what runs and removes the container; an error where the engine does not say that it is gone.
+ * A second call does nothing. From any thread. */
+OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_docker_session_close(
+    omnisandbox_docker_session_t* session);
+OMNISANDBOX_API bool omnisandbox_docker_session_is_open(
+    const omnisandbox_docker_session_t* session);
 
 #ifdef __cplusplus
 } /* extern "C" */

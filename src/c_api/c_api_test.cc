@@ -13,73 +13,14 @@
 #include <thread>
 #include <vector>
 
-#include "omnisandbox/omnisandbox.h"
+#include "c_api/test_handles.h"
 
 namespace {
 
+using namespace omnisandbox::c_api::test;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-std::string str(omnisandbox_bytes_t bytes) {
-  return bytes.size == 0 ? "" : std::string(bytes.data, bytes.size);
-}
-
-omnisandbox_bytes_t bytes(const std::string& text) { return {text.data(), text.size()}; }
-
-/// Frees what it owns; `out()` is where a call puts it.
-template <class T, void (*free_it)(T*)>
-class Owned {
- public:
-  Owned() = default;
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  Owned(Owned&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
-  ~Owned() { free_it(pointer_); }
-  T** out() {
-    free_it(std::exchange(pointer_, nullptr));
-    return &pointer_;
-  }
-  T* get() const { return pointer_; }
-  operator T*() const { return pointer_; }
-
- private:
-  T* pointer_ = nullptr;
-};
-using Policy = Owned<omnisandbox_policy_t, omnisandbox_policy_free>;
-using Settings = Owned<omnisandbox_settings_t, omnisandbox_settings_free>;
-using Functions = Owned<omnisandbox_functions_t, omnisandbox_functions_free>;
-using Buffer = Owned<omnisandbox_buffer_t, omnisandbox_buffer_free>;
-using Runtime = Owned<omnisandbox_runtime_t, omnisandbox_runtime_free>;
-using Input = Owned<omnisandbox_input_t, omnisandbox_input_free>;
-using Result = Owned<omnisandbox_result_t, omnisandbox_result_free>;
-using Cancellation = Owned<omnisandbox_cancellation_t, omnisandbox_cancellation_free>;
-using Audit = Owned<omnisandbox_audit_t, omnisandbox_audit_free>;
-
-struct Failure {
-  bool failed = false;
-  omnisandbox_error_kind_t kind = OMNISANDBOX_ERROR_INTERNAL;
-  std::string message;
-  bool has_denial = false;
-};
-
-Failure taken(omnisandbox_error_t* error) {
-  if (error == nullptr) {
-    return {};
-  }
-  Failure failure{.failed = true,
-                  .kind = omnisandbox_error_kind(error),
-                  .message = str(omnisandbox_error_message(error)),
-                  .has_denial = omnisandbox_error_denial(error) != nullptr};
-  omnisandbox_error_free(error);
-  return failure;
-}
-
-#define ASSERT_DONE(call)                                         \
-  do {                                                            \
-    const Failure ended = taken(call);                            \
-    ASSERT_FALSE(ended.failed) << #call << ": " << ended.message; \
-  } while (false)
 
 constexpr const char* endless = R"((module (func (export "_start") (loop $again (br $again)))))";
 
@@ -315,6 +256,46 @@ TEST_F(CApi, AnAuditLogIsReleasedWhenItsLastUserIsGone) {
   omnisandbox_audit_t* none = nullptr;
   EXPECT_TRUE(taken(omnisandbox_audit_call(nullptr, &heard, release, &none)).failed);
   EXPECT_EQ(heard.released, 2);
+}
+
+TEST_F(CApi, ACommandIsToldWhatItWasRefused) {
+  Policy with_commands;
+  const std::string text = "version: 1\ncapabilities: [exec_run, fs_read]\nallowed_paths: [" +
+                           folder + "/open]\nallowed_commands: [cat]\ntimeout: 20s\n";
+  ASSERT_DONE(omnisandbox_policy_parse(bytes(text), omnisandbox_text("test"), with_commands.out()));
+  ProcessSandbox sandbox;
+  ASSERT_DONE(omnisandbox_process_sandbox_create(with_commands, nullptr, sandbox.out()));
+  Input input;
+  ASSERT_DONE(omnisandbox_input_create(input.out()));
+  ASSERT_DONE(omnisandbox_input_add_argument(input, bytes(folder + "/closed.txt")));
+  Result result;
+  const Failure unavailable =
+      taken(omnisandbox_process_sandbox_run(sandbox, omnisandbox_text("cat"), input, result.out()));
+  if (unavailable.kind == OMNISANDBOX_ERROR_UNAVAILABLE) {
+    GTEST_SKIP() << unavailable.message;
+  }
+  ASSERT_FALSE(unavailable.failed) << unavailable.message;
+  EXPECT_NE(omnisandbox_result_exit_code(result), 0);
+  EXPECT_FALSE(omnisandbox_result_is_explained(result));
+  EXPECT_EQ(omnisandbox_result_kept_refusal_count(result), 0u);
+
+  ASSERT_DONE(omnisandbox_input_set_explain(input, true));
+  ASSERT_DONE(
+      omnisandbox_process_sandbox_run(sandbox, omnisandbox_text("cat"), input, result.out()));
+  ASSERT_TRUE(omnisandbox_result_is_explained(result));
+  ASSERT_EQ(omnisandbox_result_kept_refusal_count(result), 1u);
+  EXPECT_EQ(omnisandbox_result_refusal_count(result), 1u);
+  EXPECT_FALSE(omnisandbox_result_refusals_are_cut(result));
+  const omnisandbox_refusal_t* refusal = omnisandbox_result_refusal(result, 0);
+  EXPECT_STREQ(omnisandbox_refused_thing_name(omnisandbox_refusal_thing(refusal)), "path");
+  EXPECT_EQ(str(omnisandbox_refusal_action(refusal)), "read");
+  EXPECT_EQ(str(omnisandbox_refusal_name(refusal)), folder + "/closed.txt");
+  EXPECT_EQ(str(omnisandbox_refusal_layer(refusal)), "file view");
+  EXPECT_EQ(str(omnisandbox_refusal_rule(refusal)), "");
+  EXPECT_THAT(str(omnisandbox_refusal_reason(refusal)), Not(IsEmpty()));
+  EXPECT_THAT(str(omnisandbox_refusal_remedy(refusal)), HasSubstr("allowed_paths"));
+  EXPECT_EQ(omnisandbox_refusal_count(refusal), 1u);
+  EXPECT_EQ(omnisandbox_result_refusal(result, 1), nullptr);
 }
 
 bool stop_at_once(void* user_data, omnisandbox_bytes_t) {

@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "omnisandbox/audit.h"
+#include "omnisandbox/docker_config.h"
+#include "omnisandbox/docker_sandbox.h"
+#include "omnisandbox/docker_session.h"
 #include "omnisandbox/error.h"
 #include "omnisandbox/host_functions.h"
 #include "omnisandbox/interpreter.h"
@@ -44,6 +47,7 @@ struct omnisandbox_buffer {
 struct omnisandbox_policy {
   omnisandbox::Policy policy;
   std::vector<std::string> warnings;
+  std::optional<omnisandbox::DockerConfig> docker;
 };
 
 struct omnisandbox_explanation {
@@ -65,6 +69,10 @@ struct omnisandbox_settings {
   std::string worker_program;
   std::string launcher_program;
   std::string interpreters;
+  std::string container_init_program;
+  std::string engine;
+  std::string registry_config;
+  std::size_t warm_containers = 0;
 };
 
 struct omnisandbox_input {
@@ -77,13 +85,26 @@ struct omnisandbox_input {
   omnisandbox_output_callback_t on_stdout = nullptr;
   omnisandbox_output_callback_t on_stderr = nullptr;
   void* output_user_data = nullptr;
+  std::chrono::milliseconds stop_grace{};
+  bool explain = false;
+  std::string working_dir;
+  std::vector<omnisandbox::DockerCopy> copy_in;
+  std::vector<omnisandbox::DockerCopy> copy_out;
+  omnisandbox_pull_callback_t on_pull = nullptr;
+  void* pull_user_data = nullptr;
+};
+
+struct omnisandbox_refusal {
+  omnisandbox::Refusal refusal;
 };
 
 struct omnisandbox_result {
   omnisandbox_result(omnisandbox::Result its_result, std::optional<std::string> its_value = {});
   omnisandbox::Result result;
   std::optional<std::string> value;
+  std::string image;
   std::vector<omnisandbox_denial> denials;
+  std::vector<omnisandbox_refusal> refusals;
   std::optional<omnisandbox_error> error;
 };
 
@@ -122,4 +143,12 @@ struct omnisandbox_session {
 
 struct omnisandbox_process_sandbox {
   omnisandbox::ProcessSandbox sandbox;
+};
+
+struct omnisandbox_docker_sandbox {
+  omnisandbox::DockerSandbox sandbox;
+};
+
+struct omnisandbox_docker_session {
+  omnisandbox::DockerSession session;
 };

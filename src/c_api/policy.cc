@@ -12,12 +12,12 @@ using c_api::view;
 
 namespace {
 
-void give_policy(Policy policy, omnisandbox_policy_t** place) {
+void give_policy(Policy policy, std::optional<DockerConfig> docker, omnisandbox_policy_t** place) {
   std::vector<std::string> warnings;
   for (const PolicyWarning& warning : policy.warnings()) {
     warnings.push_back(fmt::format("{}: {}; {}", warning.where, warning.message, warning.advice));
   }
-  c_api::give(place, std::move(policy), std::move(warnings));
+  c_api::give(place, std::move(policy), std::move(warnings), std::move(docker));
 }
 
 }  // namespace
@@ -32,7 +32,8 @@ omnisandbox_error_t* omnisandbox_policy_parse(omnisandbox_bytes_t text, omnisand
     const auto policy_text = TRY(view(text, "text"));
     const auto name_text = TRY(view(name, "name"));
     auto file = TRY(parse_policy_file(policy_text, name_text));
-    give_policy(TRY(Policy::compile(std::move(file.config))), policy);
+    auto compiled = TRY(Policy::compile(std::move(file.config)));
+    give_policy(std::move(compiled), std::move(file.docker), policy);
     return {};
   });
 }
@@ -44,7 +45,8 @@ omnisandbox_error_t* omnisandbox_policy_load(omnisandbox_bytes_t path,
     *policy = nullptr;
     const auto path_text = TRY(view(path, "path"));
     auto file = TRY(load_policy_file(path_text));
-    give_policy(TRY(Policy::compile(std::move(file.config))), policy);
+    auto compiled = TRY(Policy::compile(std::move(file.config)));
+    give_policy(std::move(compiled), std::move(file.docker), policy);
     return {};
   });
 }
@@ -59,7 +61,8 @@ omnisandbox_error_t* omnisandbox_policy_narrow(const omnisandbox_policy_t* polic
     const auto policy_text = TRY(view(text, "text"));
     const auto name_text = TRY(view(name, "name"));
     auto file = TRY(parse_policy_file(policy_text, name_text));
-    give_policy(TRY(policy->policy.narrow(std::move(file.config))), narrower);
+    auto both = TRY(policy->policy.narrow(std::move(file.config)));
+    give_policy(std::move(both), file.docker ? std::move(file.docker) : policy->docker, narrower);
     return {};
   });
 }

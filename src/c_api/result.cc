@@ -1,4 +1,5 @@
 #include "c_api/call.h"
+#include "omnisandbox/docker_image.h"
 
 using namespace omnisandbox;
 using c_api::bytes_of;
@@ -8,9 +9,16 @@ static_assert(OMNISANDBOX_STATUS_OK == static_cast<int>(Status::ok) &&
               OMNISANDBOX_STATUS_FAILED == static_cast<int>(Status::failed));
 
 omnisandbox_result::omnisandbox_result(Result its_result, std::optional<std::string> its_value)
-    : result(std::move(its_result)), value(std::move(its_value)) {
+    : result(std::move(its_result)),
+      value(std::move(its_value)),
+      image(image_that_ran(result).value_or("")) {
   for (const Denial& denial : result.denials) {
     denials.push_back({denial});
+  }
+  if (result.refusals) {
+    for (const Refusal& refusal : result.refusals->entries) {
+      refusals.push_back({refusal});
+    }
   }
   if (result.error) {
     error.emplace(*result.error);
@@ -97,8 +105,33 @@ const omnisandbox_denial_t* omnisandbox_result_denial(const omnisandbox_result_t
   return index < result->denials.size() ? &result->denials[index] : nullptr;
 }
 
+omnisandbox_bytes_t omnisandbox_result_image(const omnisandbox_result_t* result) {
+  return bytes_of(result->image);
+}
+
 uint64_t omnisandbox_result_denial_count(const omnisandbox_result_t* result) {
   return result->result.denial_count;
+}
+
+bool omnisandbox_result_is_explained(const omnisandbox_result_t* result) {
+  return result->result.refusals.has_value();
+}
+
+size_t omnisandbox_result_kept_refusal_count(const omnisandbox_result_t* result) {
+  return result->refusals.size();
+}
+
+const omnisandbox_refusal_t* omnisandbox_result_refusal(const omnisandbox_result_t* result,
+                                                        size_t index) {
+  return index < result->refusals.size() ? &result->refusals[index] : nullptr;
+}
+
+uint64_t omnisandbox_result_refusal_count(const omnisandbox_result_t* result) {
+  return result->result.refusals ? result->result.refusals->count : 0;
+}
+
+bool omnisandbox_result_refusals_are_cut(const omnisandbox_result_t* result) {
+  return result->result.refusals && result->result.refusals->is_cut;
 }
 
 const omnisandbox_error_t* omnisandbox_result_error(const omnisandbox_result_t* result) {

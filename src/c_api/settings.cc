@@ -17,6 +17,11 @@ std::string launcher_of(const omnisandbox_settings& settings) {
                                            : settings.launcher_program;
 }
 
+std::string worker_of(const omnisandbox_settings& settings) {
+  return settings.worker_program.empty() ? program_near_library("omnisandbox-worker")
+                                         : settings.worker_program;
+}
+
 std::shared_ptr<CommandRunner> commands_of(const omnisandbox_settings& settings) {
   return runner::confined_commands(settings.audit, launcher_of(settings));
 }
@@ -29,17 +34,16 @@ RuntimeOptions runtime_options(const omnisandbox_settings_t* settings) {
           .audit = chosen.audit,
           .commands = commands_of(chosen),
           .module_cache = chosen.module_cache,
-          .worker_program = chosen.worker_program.empty()
-                                ? program_near_library("omnisandbox-worker")
-                                : chosen.worker_program};
+          .worker_program = worker_of(chosen)};
 }
 
 InterpreterOptions interpreter_options(const omnisandbox_settings_t* settings) {
   const auto& chosen = or_defaults(settings);
-  return {
-      .audit = chosen.audit,
-      .commands = commands_of(chosen),
-      .folder = chosen.interpreters.empty() ? interpreters_near_library() : chosen.interpreters};
+  return {.isolation = chosen.isolation,
+          .audit = chosen.audit,
+          .commands = commands_of(chosen),
+          .folder = chosen.interpreters.empty() ? interpreters_near_library() : chosen.interpreters,
+          .worker_program = worker_of(chosen)};
 }
 
 ProcessSandboxOptions process_options(const omnisandbox_settings_t* settings) {
@@ -52,6 +56,17 @@ ProcessSandboxOptions process_options(const omnisandbox_settings_t* settings) {
 HostFunctionOptions function_options(const omnisandbox_settings_t* settings) {
   const auto& chosen = or_defaults(settings);
   return {.audit = chosen.audit, .commands = commands_of(chosen)};
+}
+
+DockerSandboxOptions docker_options(const omnisandbox_settings_t* settings) {
+  const auto& chosen = or_defaults(settings);
+  return {.audit = chosen.audit,
+          .engine = chosen.engine,
+          .init_program = chosen.container_init_program.empty()
+                              ? program_near_library("omnisandbox-container-init")
+                              : chosen.container_init_program,
+          .warm_containers = chosen.warm_containers,
+          .registry_config = chosen.registry_config};
 }
 
 }  // namespace omnisandbox::c_api
@@ -128,4 +143,28 @@ omnisandbox_error_t* omnisandbox_settings_set_launcher_program(omnisandbox_setti
 omnisandbox_error_t* omnisandbox_settings_set_interpreters(omnisandbox_settings_t* settings,
                                                            omnisandbox_bytes_t folder) {
   return set_text(settings, &omnisandbox_settings::interpreters, folder);
+}
+
+omnisandbox_error_t* omnisandbox_settings_set_container_init_program(
+    omnisandbox_settings_t* settings, omnisandbox_bytes_t path) {
+  return set_text(settings, &omnisandbox_settings::container_init_program, path);
+}
+
+omnisandbox_error_t* omnisandbox_settings_set_engine(omnisandbox_settings_t* settings,
+                                                     omnisandbox_bytes_t address) {
+  return set_text(settings, &omnisandbox_settings::engine, address);
+}
+
+omnisandbox_error_t* omnisandbox_settings_set_registry_config(omnisandbox_settings_t* settings,
+                                                              omnisandbox_bytes_t path) {
+  return set_text(settings, &omnisandbox_settings::registry_config, path);
+}
+
+omnisandbox_error_t* omnisandbox_settings_set_warm_containers(omnisandbox_settings_t* settings,
+                                                              size_t count) {
+  return guarded([&]() -> Expected<void> {
+    TRY(require({{"settings", settings}}));
+    settings->warm_containers = count;
+    return {};
+  });
 }

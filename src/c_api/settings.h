@@ -10,5 +10,6 @@ InterpreterOptions interpreter_options(const omnisandbox_settings_t* settings);
 /// With an egress proxy, through which commands reach the hosts that the policy allows.
 ProcessSandboxOptions process_options(const omnisandbox_settings_t* settings);
 HostFunctionOptions function_options(const omnisandbox_settings_t* settings);
+DockerSandboxOptions docker_options(const omnisandbox_settings_t* settings);
 
 }  // namespace omnisandbox::c_api

@@ -12,6 +12,11 @@ HOLDS(file_info_size_bytes, offsetof(omnisandbox_file_info_t, size_bytes) == 0);
 HOLDS(file_info_modified, offsetof(omnisandbox_file_info_t, modified_ns) == 8);
 HOLDS(file_info_mode, offsetof(omnisandbox_file_info_t, mode) == 16);
 HOLDS(file_info_type, offsetof(omnisandbox_file_info_t, type) == 20);
+HOLDS(copied_files_size, sizeof(omnisandbox_copied_files_t) == 32);
+HOLDS(copied_files_files, offsetof(omnisandbox_copied_files_t, files) == 0);
+HOLDS(copied_files_folders, offsetof(omnisandbox_copied_files_t, folders) == 8);
+HOLDS(copied_files_bytes, offsetof(omnisandbox_copied_files_t, bytes) == 16);
+HOLDS(copied_files_left_out, offsetof(omnisandbox_copied_files_t, left_out) == 24);
 HOLDS(enum_size, sizeof(omnisandbox_error_kind_t) == 4 && sizeof(omnisandbox_status_t) == 4);
 
 HOLDS(error_kinds, OMNISANDBOX_ERROR_TIMEOUT == 0 && OMNISANDBOX_ERROR_MEMORY == 1 &&
@@ -34,5 +39,7 @@ HOLDS(file_types, OMNISANDBOX_FILE_REGULAR == 0 && OMNISANDBOX_FILE_DIRECTORY ==
                       OMNISANDBOX_FILE_SYMLINK == 2 && OMNISANDBOX_FILE_OTHER == 3);
 HOLDS(write_modes, OMNISANDBOX_WRITE_REPLACE == 0 && OMNISANDBOX_WRITE_APPEND == 1 &&
                        OMNISANDBOX_WRITE_CREATE_NEW == 2);
+HOLDS(refused_things, OMNISANDBOX_REFUSED_PATH == 0 && OMNISANDBOX_REFUSED_PROGRAM == 1 &&
+                          OMNISANDBOX_REFUSED_HOST == 2 && OMNISANDBOX_REFUSED_SYSTEM_CALL == 3);
 HOLDS(isolations, OMNISANDBOX_IN_PROCESS == 0 && OMNISANDBOX_WORKER == 1);
 HOLDS(languages, OMNISANDBOX_PYTHON == 0 && OMNISANDBOX_JAVASCRIPT == 1);
