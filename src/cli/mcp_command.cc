@@ -132,6 +132,7 @@ int mcp_command(const Options& options) {
       .policy = policy,
       .timeout = options.timeout,
       .container = granted->container,
+      .explain = options.explain ? mcp::ExplainRefusals::yes : mcp::ExplainRefusals::no,
       .audit = tail,
       .runner = std::make_shared<runner::Runner>(runner::standard_backends(), tail)});
   mcp::Server server(workspace);

@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "runner/outcome.h"
+#include "runner/refusal_text.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -47,12 +48,7 @@ void print_refusals(const RefusalReport& report) {
   }
   const std::size_t count = std::min(report.entries.size(), max_printed_refusals);
   for (std::size_t index = 0; index < count; ++index) {
-    const Refusal& refusal = report.entries[index];
-    print_problem(fmt::format(
-        "denied: {} {}{} ({}: {}); {}", refusal.action, refusal.name,
-        refusal.count > 1 ? fmt::format(", {} times", refusal.count) : "", refusal.layer,
-        refusal.reason,
-        refusal.remedy.empty() ? "no line of a policy allows it" : "to allow: " + refusal.remedy));
+    print_problem(runner::refusal_text(report.entries[index]));
   }
   if (report.entries.size() > count || report.is_cut) {
     print_problem("there is more; --json shows up to a hundred, and the audit log has them");

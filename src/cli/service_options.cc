@@ -83,6 +83,10 @@ void add_mcp(CLI::App& root, Options& options) {
       mcp, "--tools", "FOLDER", [&](const std::string& text) { options.tools_folder = text; },
       "Make a tool of each NAME.wasm component in this folder, under NAME.policy.yaml beside it, "
       "which narrows the policy; a component without one is granted nothing");
+  mcp.add_flag_callback(
+      "--explain", [&] { options.explain = true; },
+      "Tell whoever calls run_command what the command was refused, by which layer, and what would "
+      "allow it; this shows which files the machine has");
   add_text(
       mcp, "--http", "HOST:PORT", [&](const std::string& text) { options.http_address = text; },
       "Serve by HTTP at this address, below /mcp; port 0 takes a free one. Requests bear a token: "

@@ -73,6 +73,8 @@ Tool command_tool(std::shared_ptr<const Workspace> workspace, runner::SandboxKin
                                          .read_stdin = input_of(arguments),
                                          .deadline = deadline_of(arguments, context),
                                          .stop = context.stop,
+                                         .explain = sandbox == runner::SandboxKind::process &&
+                                                    workspace->explain == ExplainRefusals::yes,
                                          .container = workspace->container.value_or(DockerConfig{}),
                                          .on_stdout = count_output,
                                          .on_stderr = count_output,

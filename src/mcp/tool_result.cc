@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "runner/refusal_text.h"
 #include "runner/result_json.h"
 
 namespace omnisandbox::mcp {
@@ -40,6 +41,18 @@ std::string all_denials(const Result& result) {
   return text;
 }
 
+std::string refusals_text(const RefusalReport& report) {
+  std::string text;
+  const std::size_t count = std::min(report.entries.size(), max_denials_in_text);
+  for (std::size_t index = 0; index < count; ++index) {
+    append_section(text, runner::refusal_text(report.entries[index]));
+  }
+  if (report.entries.size() > count || report.is_cut) {
+    append_section(text, "[there were more refusals]");
+  }
+  return text;
+}
+
 std::string run_text(const Result& result, const std::string* value) {
   std::string text = result.stdout_data;
   if (value != nullptr) {
@@ -62,6 +75,9 @@ std::string run_text(const Result& result, const std::string* value) {
   }
   if (!result.denials.empty()) {
     append_section(text, all_denials(result));
+  }
+  if (result.refusals && !result.refusals->entries.empty()) {
+    append_section(text, refusals_text(*result.refusals));
   }
   return text;
 }
@@ -133,6 +149,13 @@ Json run_result_schema() {
   properties["sandbox"] = of_type("object");
   properties["denials"] = {{"type", "array"}, {"items", of_type("object")}};
   properties["denial_count"] = of_type("integer");
+  properties["refusals"] = {{"type", "array"},
+                            {"items", of_type("object")},
+                            {"description",
+                             "There where the server's operator lets commands be explained: what "
+                             "the command was refused, by which layer, and what would allow it"}};
+  properties["refusal_count"] = of_type("integer");
+  properties["refusals_cut"] = of_type("boolean");
   properties["error"] = nullable("object");
   properties["run_id"] = of_type("string");
   return {

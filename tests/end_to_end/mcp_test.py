@@ -138,6 +138,33 @@ class Tools(Mcp):
         self.assertIn("denied: exec_run id", self.text(result))
         self.assertIn("allowed_commands: [id]", self.text(result))
 
+    def test_the_operator_decides_whether_a_command_is_explained(self):
+        self.write("data/note.txt", "a note")
+        outside = self.write("outside.txt", "secret")
+        policy = self.policy(capabilities=["exec_run", "fs_read"], allowed_paths=[str(self.folder / "data")], allowed_commands=["cat"])
+        explaining = self.peer("--policy", policy, "--explain")
+        result = explaining.call("run_command", command="cat", args=[outside])
+        if result["structuredContent"]["status"] == "failed" and result["structuredContent"]["error"]["kind"] == "unavailable":
+            self.skipTest(f"no process sandbox here: {self.text(result)}")
+        refusal = result["structuredContent"]["refusals"][0]
+        self.assertEqual((refusal["kind"], refusal["action"], refusal["name"], refusal["count"]), ("path", "read", outside, 1))
+        self.assertIn(f"denied: read {outside} (", self.text(result))
+        self.assertIn("to allow: allowed_paths", self.text(result))
+        self.assertEqual(result["structuredContent"]["refusal_count"], 1)
+        result = explaining.call("run_command", command="cat", args=[str(self.folder / "data" / "note.txt")])
+        self.assertEqual((self.text(result), result["structuredContent"]["refusals"]), ("a note", []))
+        # Without the option nobody is told which files there are, and no client can ask for it.
+        silent = self.peer("--policy", policy)
+        result = silent.call("run_command", command="cat", args=[outside])
+        self.assertNotIn("refusals", result["structuredContent"])
+        self.assertNotIn("denied: read", self.text(result))
+        for peer in (silent, explaining):
+            result = peer.call("run_command", command="cat", args=[outside], explain=True)
+            self.assertTrue(result["isError"])
+            self.assertIn('"explain"', self.text(result))
+            tools = {tool["name"]: tool for tool in peer.ask("tools/list")["result"]["tools"]}
+            self.assertNotIn("explain", tools["run_command"]["inputSchema"]["properties"])
+
     def test_a_denial_says_what_to_add(self):
         peer = self.peer("--policy", self.files_policy())
         result = peer.call("read_file", path=str(self.folder / "outside.txt"))
