@@ -8,22 +8,24 @@
 
 namespace omnisandbox::python {
 
-/// A Python function that gets pieces of bytes while a run goes on without the GIL. What it raises
-/// ends the run, and is raised again by `rethrow`. Outlives the run.
-class PieceCallback {
+/// A Python function that is called while a run goes on without the GIL. What it raises ends the
+/// run, and is raised again by `rethrow`; it is not called again then. Outlives the run.
+class RunCallback {
  public:
-  /// `function` may be None.
-  PieceCallback(nb::object function, std::stop_source* run)
+  /// `function` may be None; `run` may be null.
+  RunCallback(nb::object function, std::stop_source* run)
       : function_(std::move(function)), run_(run) {}
 
   bool is_set() const { return !function_.is_none(); }
 
-  /// False when the function answered False, or raised.
-  bool operator()(std::string_view piece) {
+  /// False when the function answered False, or raised. `arguments`, called with the GIL, returns a
+  /// tuple.
+  template <class Arguments>
+  bool call(Arguments arguments) {
     const nb::gil_scoped_acquire acquired;
     if (raised_ == nullptr) {
       try {
-        return !function_(bytes_of(piece)).is(nb::handle(Py_False));
+        return !function_(*arguments()).is(nb::handle(Py_False));
       } catch (const nb::python_error&) {
         raised_ = std::current_exception();
         if (run_ != nullptr) {
@@ -32,6 +34,11 @@ class PieceCallback {
       }
     }
     return false;
+  }
+
+  /// The same with a piece of bytes.
+  bool operator()(std::string_view piece) {
+    return call([piece] { return nb::make_tuple(bytes_of(piece)); });
   }
 
   void rethrow() {

@@ -142,7 +142,7 @@ nb::tuple http_fetch(Functions& functions, std::string url, std::string method,
   for (const auto& [name, value] : headers) {
     request.headers.push_back({name, value});
   }
-  PieceCallback callback(std::move(on_body), nullptr);
+  RunCallback callback(std::move(on_body), nullptr);
   if (callback.is_set()) {
     request.on_body = [&callback](std::string_view piece) { return callback(piece); };
   }

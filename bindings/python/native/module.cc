@@ -32,4 +32,5 @@ NB_MODULE(_native, module) {
   bind_policy(module);
   bind_functions(module);
   bind_sandboxes(module);
+  bind_docker(module);
 }

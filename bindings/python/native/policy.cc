@@ -187,7 +187,7 @@ void bind_policy(nb::module_& module) {
     return config_dict(unwrap(load_policy_file(path)).config);
   });
   module.def("lint", [](std::string_view text, std::string_view name) {
-    return warnings_of(lint(unwrap(parse_policy_file(text, name)).config));
+    return warnings_of(lint(unwrap(parse_policy_file(text, name))));
   });
 }
 

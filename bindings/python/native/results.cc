@@ -6,6 +6,8 @@
 
 #include <chrono>
 
+#include "omnisandbox/docker_image.h"
+
 namespace omnisandbox::python {
 namespace {
 
@@ -35,6 +37,23 @@ nb::object error_of(const RunResult& run) {
 
 nb::object value_of(const RunResult& run) {
   return run.value ? nb::object(text_of(*run.value)) : nb::none();
+}
+
+nb::object refusals_of(const RunResult& run) {
+  if (!run.result.refusals) {
+    return nb::none();
+  }
+  const RefusalReport& report = *run.result.refusals;
+  const nb::module_ refusals = nb::module_::import_("omnisandbox.refusals");
+  const nb::object refusal_class = refusals.attr("Refusal");
+  nb::list entries;
+  for (const Refusal& refusal : report.entries) {
+    entries.append(refusal_class(text_of(to_string(refusal.thing)), text_of(refusal.action),
+                                 text_of(refusal.name), text_of(refusal.layer),
+                                 text_of(refusal.reason), text_of(refusal.rule),
+                                 text_of(refusal.remedy), refusal.count));
+  }
+  return refusals.attr("RefusalReport")(nb::tuple(entries), report.count, report.is_cut);
 }
 
 nb::object check(nb::object self) {
@@ -77,8 +96,14 @@ void bind_results(nb::module_& module) {
                    [](const RunResult& run) { return to_string(run.result.module_cache); })
       .def_prop_ro("sandbox", [](const RunResult& run) { return text_of(run.result.sandbox.kind); })
       .def_prop_ro("layers", &layers_of)
+      .def_prop_ro("image",
+                   [](const RunResult& run) -> nb::object {
+                     const auto image = image_that_ran(run.result);
+                     return image ? nb::object(text_of(*image)) : nb::none();
+                   })
       .def_prop_ro("denials", &denials_of)
       .def_prop_ro("denial_count", [](const RunResult& run) { return run.result.denial_count; })
+      .def_prop_ro("refusals", &refusals_of)
       .def_prop_ro("error", &error_of)
       .def_prop_ro("run_id", [](const RunResult& run) { return text_of(run.result.run_id); })
       .def_prop_ro("value", &value_of)

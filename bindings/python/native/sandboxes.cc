@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "arguments.h"
 #include "callbacks.h"
 #include "interrupts.h"
 #include "omnisandbox/interpreter.h"
@@ -27,23 +28,10 @@ namespace omnisandbox::python {
 namespace {
 
 using Audit = std::shared_ptr<AuditSink>;  // shared by every sandbox that writes to it
-using Arguments = std::vector<std::string>;
-using Environment = std::map<std::string, std::string>;
-using Seconds = std::optional<double>;
 using RuntimeHandle = OwnedByProcess<Runtime>;
 using ExportsHandle = OwnedByProcess<ModuleExports>;
 using InterpreterHandle = OwnedByProcess<Interpreter>;
 using ProcessHandle = OwnedByProcess<ProcessSandbox>;
-
-std::optional<std::chrono::milliseconds> milliseconds(Seconds seconds) {
-  if (!seconds) {
-    return {};
-  }
-  constexpr double longest = 3600.0 * 24 * 365 * 100;  // no limit, and still a point in time
-  const auto limit = std::chrono::duration<double>(std::min(*seconds, longest));
-  return std::max(std::chrono::ceil<std::chrono::milliseconds>(limit),
-                  std::chrono::milliseconds(1));
-}
 
 std::span<const std::byte> module_bytes(const nb::bytes& module) {
   return std::as_bytes(std::span(module.c_str(), module.size()));
@@ -72,10 +60,12 @@ RunResult result_of(Evaluation evaluation) {
 
 // ---- Modules ----
 
+Isolation isolation_of(bool worker) { return worker ? Isolation::worker : Isolation::in_process; }
+
 RuntimeOptions runtime_options(Audit audit, bool worker, std::string cache, std::string program,
                                std::string launcher) {
   auto commands = runner::confined_commands(audit, std::move(launcher));
-  return {.isolation = worker ? Isolation::worker : Isolation::in_process,
+  return {.isolation = isolation_of(worker),
           .audit = std::move(audit),
           .commands = std::move(commands),
           .module_cache = std::move(cache),
@@ -128,13 +118,13 @@ RunResult run_module(const RuntimeHandle& runtime, const nb::bytes& module, Argu
 }
 
 void load_exports(ExportsHandle* place, const Policy& policy, std::string name,
-                  const nb::bytes& module, Audit audit, std::string launcher) {
+                  const nb::bytes& module, Audit audit, bool worker, std::string program,
+                  std::string launcher) {
   const nb::gil_scoped_release released;
-  auto commands = runner::confined_commands(audit, std::move(launcher));
   new (place) ExportsHandle(
       unwrap(ModuleExports::load(
           policy, std::move(name), module_bytes(module),
-          RuntimeOptions{.audit = std::move(audit), .commands = std::move(commands)})),
+          runtime_options(std::move(audit), worker, {}, std::move(program), std::move(launcher)))),
       "ModuleExports");
 }
 
@@ -153,15 +143,18 @@ RunResult call_export(const ExportsHandle& exports, std::string_view function,
 // ---- Interpreters ----
 
 void make_interpreter(InterpreterHandle* place, const Policy& policy, std::string_view language,
-                      Audit audit, std::string launcher, std::string folder) {
+                      Audit audit, bool worker, std::string program, std::string launcher,
+                      std::string folder) {
   const nb::gil_scoped_release released;
   auto commands = runner::confined_commands(audit, std::move(launcher));
   new (place) InterpreterHandle(
       unwrap(Interpreter::create(policy,
                                  language == "javascript" ? Language::javascript : Language::python,
-                                 {.audit = std::move(audit),
+                                 {.isolation = isolation_of(worker),
+                                  .audit = std::move(audit),
                                   .commands = std::move(commands),
-                                  .folder = std::move(folder)})),
+                                  .folder = std::move(folder),
+                                  .worker_program = std::move(program)})),
       "Interpreter");
 }
 
@@ -227,7 +220,7 @@ void make_process_sandbox(ProcessHandle* place, const Policy& policy, Audit audi
 RunResult run_command(const ProcessHandle& sandbox, std::string_view command, Arguments args,
                       const nb::bytes& stdin_data, Environment environment, Seconds timeout,
                       nb::object on_stdout, nb::object on_stderr, bool terminal,
-                      const CommandSignals* signals, double stop_grace,
+                      const CommandSignals* signals, double stop_grace, bool explain,
                       const Cancellation* cancellation) {
   ProcessSandbox& target = sandbox.get();
   ProcessRunOptions options{.stdin_data = std::string(view_of(stdin_data)),
@@ -235,12 +228,13 @@ RunResult run_command(const ProcessHandle& sandbox, std::string_view command, Ar
                             .timeout = milliseconds(timeout)};
   options.streams = terminal ? CommandStreams::terminal : CommandStreams::pipes;
   options.stop_grace = stop_grace > 0 ? *milliseconds(stop_grace) : std::chrono::milliseconds();
+  options.explain = explain;
   if (signals != nullptr) {
     options.signals = *signals;
   }
   std::stop_source source;
-  PieceCallback out(std::move(on_stdout), &source);
-  PieceCallback err(std::move(on_stderr), &source);
+  RunCallback out(std::move(on_stdout), &source);
+  RunCallback err(std::move(on_stderr), &source);
   const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
                                 [&source] { source.request_stop(); });
   if (out.is_set()) {
@@ -289,7 +283,8 @@ void bind_sandboxes(nb::module_& module) {
            nb::arg("environment"), nb::arg("timeout").none(), nb::arg("cancellation").none());
   nb::class_<ExportsHandle>(module, "ModuleExports")
       .def("__init__", &load_exports, nb::arg("policy"), nb::arg("name"), nb::arg("module"),
-           nb::arg("audit").none(), nb::arg("launcher"))
+           nb::arg("audit").none(), nb::arg("worker"), nb::arg("worker_program"),
+           nb::arg("launcher"))
       .def("signatures", [](const ExportsHandle& exports) { return unwrap(exports.get().list()); })
       .def("call", &call_export, nb::arg("function"), nb::arg("arguments_json"), nb::arg("stdin"),
            nb::arg("environment"), nb::arg("timeout").none(), nb::arg("cancellation").none());
@@ -310,7 +305,8 @@ void bind_sandboxes(nb::module_& module) {
       .def_prop_ro("has_ended", &Session::has_ended);
   nb::class_<InterpreterHandle>(module, "Interpreter")
       .def("__init__", &make_interpreter, nb::arg("policy"), nb::arg("language"),
-           nb::arg("audit").none(), nb::arg("launcher"), nb::arg("folder"))
+           nb::arg("audit").none(), nb::arg("worker"), nb::arg("worker_program"),
+           nb::arg("launcher"), nb::arg("folder"))
       .def("evaluate", &evaluate, nb::arg("code"), nb::arg("args"), nb::arg("stdin"),
            nb::arg("environment"), nb::arg("name"), nb::arg("timeout").none(),
            nb::arg("cancellation").none())
@@ -329,7 +325,7 @@ void bind_sandboxes(nb::module_& module) {
       .def("run", &run_command, nb::arg("command"), nb::arg("args"), nb::arg("stdin"),
            nb::arg("environment"), nb::arg("timeout").none(), nb::arg("on_stdout").none(),
            nb::arg("on_stderr").none(), nb::arg("terminal"), nb::arg("signals").none(),
-           nb::arg("stop_grace"), nb::arg("cancellation").none());
+           nb::arg("stop_grace"), nb::arg("explain"), nb::arg("cancellation").none());
   module.def("probe_process_sandbox", &probe);
 }
 

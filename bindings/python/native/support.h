@@ -85,5 +85,6 @@ void bind_results(nb::module_& module);
 void bind_audit(nb::module_& module);
 void bind_functions(nb::module_& module);
 void bind_sandboxes(nb::module_& module);
+void bind_docker(nb::module_& module);
 
 }  // namespace omnisandbox::python

@@ -1,10 +1,14 @@
 import os
 import pathlib
+import sys
 
 import pytest
 
 import omnisandbox
 from omnisandbox import Config, Sandbox
+
+# The real container engine that tests of every language start.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests" / "docker"))
 
 
 @pytest.fixture

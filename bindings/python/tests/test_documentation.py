@@ -29,6 +29,7 @@ def test_there_are_snippets():
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_snippet(snippet: str, tmp_path: pathlib.Path):
     (tmp_path / "notes" / "private").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
     (tmp_path / "notes" / "todo.txt").write_text("write the guide\n")
     (tmp_path / "notes" / "private" / "diary.txt").write_text("secret\n")
     program = tmp_path / "snippet.py"

@@ -21,7 +21,7 @@ def test_python_sees_what_the_policy_opens(box: Sandbox, data: pathlib.Path):
     assert caught.value.result is refused
     assert box.run_python("import sys; sys.argv[1:], sys.stdin.read()", args=["a"], stdin="b").value == "(['a'], 'b')"
     assert box.run_python("import os; os.environ['X']", env={"X": "ünï"}).value == "'ünï'"
-    assert "wasm:in-process" in result.layers and result.sandbox == "wasm" and 0 < result.duration < 60
+    assert "wasm:worker" in result.layers and result.sandbox == "wasm" and 0 < result.duration < 60
 
 
 def test_javascript(box: Sandbox):
@@ -87,8 +87,19 @@ def test_modules(isolation, guests: pathlib.Path):
     assert isinstance(fuelled.run(ENDLESS).error, errors.FuelError)
 
 
-def test_exported_functions():
-    exports = ModuleExports(None, ADD)
+@pytest.mark.parametrize("isolation", ["worker", "in_process"])
+def test_interpreters_run_where_they_are_told_to(isolation, data: pathlib.Path):
+    with Sandbox(Config(capabilities=["fs_read"], allowed_paths=[data / "open"], timeout=20), isolation=isolation) as box:
+        result = box.run_python(f"open({str(data / 'open' / 'note.txt')!r}).read()")
+        assert result.value == "'a note'" and f"wasm:{isolation.replace('_', '-')}" in result.layers
+        with box.open_session() as session:
+            session.run("x = 20")
+            assert session.run("x + 1").value == "21"
+
+
+@pytest.mark.parametrize("isolation", ["worker", "in_process"])
+def test_exported_functions(isolation):
+    exports = ModuleExports(None, ADD, isolation=isolation)
     assert exports.list() == ["add: func(i32, i32) -> i32"]
     assert exports.call("add", 2, 40) == 42
     with pytest.raises(errors.InvalidArgumentError):
@@ -111,6 +122,22 @@ def test_commands_stream_and_end(commands: Sandbox, data: pathlib.Path):
     with pytest.raises(KeyError):
         commands.run_command("sh", "-c", "echo one; sleep 15", on_stdout=fail)
     assert time.monotonic() - started < 10
+
+
+def test_a_command_is_told_what_it_was_refused(commands: Sandbox, data: pathlib.Path):
+    secret = data / "closed" / "secret.txt"
+    script = f"cat {secret}; cat {secret}; id; cat {data / 'open' / 'note.txt'}"
+    result = commands.run_command("sh", "-c", script, explain=True)
+    assert "a note" in result.stdout and result.refusals is not None and not result.refusals.is_cut
+    found = {refusal.name: refusal for refusal in result.refusals.entries}
+    path = found[str(secret)]
+    assert (path.kind, path.action, path.count) == ("path", "read", 2) and "allowed_paths" in path.remedy and path.reason
+    assert f"read {secret}, 2 times (" in str(path)
+    program = next(refusal for refusal in found.values() if refusal.kind == "program")
+    assert program.action == "run" and "allowed_commands" in program.remedy
+    assert result.refusals.count >= 3
+    # Only who asks is told.
+    assert commands.run_command("sh", "-c", script).refusals is None
 
 
 @pytest.mark.parametrize("what", ["python", "wasm", "command"])
@@ -187,6 +214,8 @@ def test_misuse_is_told(box: Sandbox):
         box.run_python("1", args="text")
     with pytest.raises(ValueError):
         Runtime(isolation="thread")  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        Sandbox(isolation="thread")  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidArgumentError):
         box.run_python("1\0")
     box.close()

@@ -9,16 +9,20 @@
 from . import errors
 from ._native import Cancellation, CommandSignals, Result
 from ._native import version as __version__
-from .aio import AsyncSandbox
+from .aio import AsyncDockerSandbox, AsyncDockerSession, AsyncSandbox
 from .audit import AuditFile, AuditLog, AuditRecord
 from .config import CommandRule, Config, HostRule, PathRule
 from .decorator import sandboxed
+from .docker import CopiedFiles, DockerConfig, DockerMount, DockerSandbox, DockerSession, PullProgress
 from .errors import Denial, DeniedError, Error
 from .host import DirectoryEntry, FileInfo, HostFunctions, HttpResponse
 from .policy import Explanation, Policy, PolicyWarning, explain, lint
+from .refusals import Refusal, RefusalReport
 from .sandbox import Interpreter, ModuleExports, ProcessSandbox, Runtime, Sandbox, Session, probe_process_sandbox
 
 __all__ = [
+    "AsyncDockerSandbox",
+    "AsyncDockerSession",
     "AsyncSandbox",
     "AuditFile",
     "AuditLog",
@@ -27,9 +31,14 @@ __all__ = [
     "CommandRule",
     "CommandSignals",
     "Config",
+    "CopiedFiles",
     "Denial",
     "DeniedError",
     "DirectoryEntry",
+    "DockerConfig",
+    "DockerMount",
+    "DockerSandbox",
+    "DockerSession",
     "Error",
     "Explanation",
     "FileInfo",
@@ -42,6 +51,9 @@ __all__ = [
     "Policy",
     "PolicyWarning",
     "ProcessSandbox",
+    "PullProgress",
+    "Refusal",
+    "RefusalReport",
     "Result",
     "Runtime",
     "Sandbox",

@@ -14,4 +14,5 @@ def _find(name: str) -> str:
 
 WORKER = _find("_programs/omnisandbox-worker")
 LAUNCHER = _find("_programs/omnisandbox-launcher")
+CONTAINER_INIT = _find("_programs/omnisandbox-container-init")
 INTERPRETERS = _find("_interpreters")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import Denial, Error
+from .refusals import RefusalReport
 
 version: str
 
@@ -59,15 +60,21 @@ class Result:
         """ "none", "miss" or "hit"."""
     @property
     def sandbox(self) -> str:
-        """ "wasm" or "process"."""
+        """ "wasm", "process" or "docker"."""
     @property
     def layers(self) -> tuple[str, ...]:
         """What really confined the run."""
+    @property
+    def image(self) -> str | None:
+        """What a container ran: "name@sha256:…", or the image's id where it came from no registry."""
     @property
     def denials(self) -> tuple[Denial, ...]:
         """At most 100; `denial_count` counts them all."""
     @property
     def denial_count(self) -> int: ...
+    @property
+    def refusals(self) -> RefusalReport | None:
+        """What a command was refused, where it was run with `explain=True`."""
     @property
     def error(self) -> Error | None:
         """None when the status is ok or exited."""
@@ -153,7 +160,9 @@ class Runtime:
     ) -> Result: ...
 
 class ModuleExports:
-    def __init__(self, policy: Policy, name: str, module: bytes, audit: AuditSink | None, launcher: str) -> None: ...
+    def __init__(
+        self, policy: Policy, name: str, module: bytes, audit: AuditSink | None, worker: bool, worker_program: str, launcher: str
+    ) -> None: ...
     def signatures(self) -> list[str]: ...
     def call(
         self,
@@ -180,7 +189,16 @@ class Session:
     def has_ended(self) -> bool: ...
 
 class Interpreter:
-    def __init__(self, policy: Policy, language: str, audit: AuditSink | None, launcher: str, folder: str) -> None: ...
+    def __init__(
+        self,
+        policy: Policy,
+        language: str,
+        audit: AuditSink | None,
+        worker: bool,
+        worker_program: str,
+        launcher: str,
+        folder: str,
+    ) -> None: ...
     def evaluate(
         self,
         code: str,
@@ -212,7 +230,70 @@ class ProcessSandbox:
         terminal: bool,
         signals: CommandSignals | None,
         stop_grace: float,
+        explain: bool,
         cancellation: Cancellation | None,
     ) -> Result: ...
 
+class DockerSession:
+    def run(
+        self,
+        command: str,
+        args: list[str],
+        stdin: bytes,
+        environment: dict[str, str],
+        working_dir: str,
+        timeout: float | None,
+        on_stdout: Callable[[bytes], object] | None,
+        on_stderr: Callable[[bytes], object] | None,
+        stop_grace: float,
+        copy_in: list[tuple[str, str]],
+        copy_out: list[tuple[str, str]],
+        on_pull: Callable[[str, str, int, int], object] | None,
+        cancellation: Cancellation | None,
+    ) -> Result: ...
+    def copy_in(self, host_path: str, container_path: str, cancellation: Cancellation | None) -> tuple[int, int, int, int]: ...
+    def copy_out(self, container_path: str, host_path: str, cancellation: Cancellation | None) -> tuple[int, int, int, int]: ...
+    def close(self) -> None: ...
+    @property
+    def is_open(self) -> bool: ...
+
+class DockerSandbox:
+    def __init__(
+        self,
+        policy: Policy,
+        docker: str,
+        audit: AuditSink | None,
+        engine: str,
+        init_program: str,
+        warm_containers: int,
+        registry_config: str,
+    ) -> None: ...
+    def run(
+        self,
+        command: str,
+        args: list[str],
+        stdin: bytes,
+        environment: dict[str, str],
+        working_dir: str,
+        timeout: float | None,
+        on_stdout: Callable[[bytes], object] | None,
+        on_stderr: Callable[[bytes], object] | None,
+        stop_grace: float,
+        copy_in: list[tuple[str, str]],
+        copy_out: list[tuple[str, str]],
+        on_pull: Callable[[str, str, int, int], object] | None,
+        cancellation: Cancellation | None,
+    ) -> Result: ...
+    def prepare_image(
+        self, on_pull: Callable[[str, str, int, int], object] | None, cancellation: Cancellation | None
+    ) -> str: ...
+    def open_session(
+        self,
+        time_to_live: float | None,
+        on_pull: Callable[[str, str, int, int], object] | None,
+        cancellation: Cancellation | None,
+    ) -> DockerSession: ...
+
+def parse_docker_config(text: str, name: str) -> dict[str, Any] | None: ...
+def load_docker_config(path: str) -> dict[str, Any] | None: ...
 def probe_process_sandbox(launcher: str) -> tuple[bool, list[str], list[str]]: ...

@@ -13,6 +13,9 @@ from . import sandbox as sync
 from ._native import Cancellation, Result
 from .audit import AuditLike
 from .config import Capability
+from .docker import CopiedFiles, DockerLike, PathText
+from .docker import DockerSandbox as _DockerSandbox
+from .docker import DockerSession as _DockerSession
 from .host import HttpResponse
 from .policy import Explanation, PolicyLike
 
@@ -67,9 +70,12 @@ class AsyncSandbox:
         audit: AuditLike | None = None,
         isolation: sync.Isolation = "worker",
         module_cache: str | os.PathLike[str] | None = None,
+        docker: DockerLike | None = None,
         max_threads: int = 32,
     ) -> None:
-        self._sandbox = sync.Sandbox(policy, audit=audit, isolation=isolation, module_cache=module_cache)
+        self._sandbox = sync.Sandbox(
+            policy, audit=audit, isolation=isolation, module_cache=module_cache, docker=docker
+        )
         self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="omnisandbox")
         self.policy = self._sandbox.policy
 
@@ -85,6 +91,9 @@ class AsyncSandbox:
     async def run_command(self, command: str, *args: str | os.PathLike[str], **options: Any) -> Result:
         """`on_stdout` and `on_stderr` are called in the run's thread."""
         return await _stoppable(self._executor, partial(self._sandbox.run_command, command, *args, **options))
+
+    async def run_container(self, command: str, *args: str | os.PathLike[str], **options: Any) -> Result:
+        return await _stoppable(self._executor, partial(self._sandbox.run_container, command, *args, **options))
 
     async def http_fetch(self, url: str, **options: Any) -> HttpResponse:
         return await _stoppable(self._executor, partial(self._sandbox.http_fetch, url, **options))
@@ -113,6 +122,78 @@ class AsyncSandbox:
         self._sandbox.close()
 
     async def __aenter__(self) -> AsyncSandbox:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncDockerSession:
+    """`omnisandbox.DockerSession` for asyncio; made by `AsyncDockerSandbox.open_session`. A copy that is cancelled ends the session."""
+
+    def __init__(self, session: _DockerSession) -> None:
+        self._session = session
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="omnisandbox-session")
+
+    async def run(self, command: str, *args: PathText, **options: Any) -> Result:
+        """Options as in `omnisandbox.DockerSandbox.run`; callbacks are called in the run's thread."""
+        return await _stoppable(self._executor, partial(self._session.run, command, *args, **options))
+
+    async def run_shell(self, script: str, **options: Any) -> Result:
+        return await _stoppable(self._executor, partial(self._session.run_shell, script, **options))
+
+    async def copy_in(self, host_path: PathText, container_path: PathText) -> CopiedFiles:
+        return await _stoppable(self._executor, partial(self._session.copy_in, host_path, container_path))
+
+    async def copy_out(self, container_path: PathText, host_path: PathText) -> CopiedFiles:
+        return await _stoppable(self._executor, partial(self._session.copy_out, container_path, host_path))
+
+    @property
+    def is_open(self) -> bool:
+        return self._session.is_open
+
+    async def close(self) -> None:
+        """Ends what runs and removes the container."""
+        await asyncio.to_thread(self._session.close)
+        self._executor.shutdown(wait=False)
+
+    async def __aenter__(self) -> AsyncDockerSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncDockerSandbox:
+    """`omnisandbox.DockerSandbox` for asyncio. At most `max_threads` runs go on at once; others wait. Options as there."""
+
+    def __init__(
+        self, docker: DockerLike, policy: PolicyLike | None = None, *, max_threads: int = 32, **options: Any
+    ) -> None:
+        self._sandbox = _DockerSandbox(docker, policy, **options)
+        self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="omnisandbox-docker")
+        self.policy = self._sandbox.policy
+        self.docker = self._sandbox.docker
+
+    async def run(self, command: str, *args: PathText, **options: Any) -> Result:
+        """Callbacks are called in the run's thread."""
+        return await _stoppable(self._executor, partial(self._sandbox.run, command, *args, **options))
+
+    async def run_shell(self, script: str, **options: Any) -> Result:
+        return await _stoppable(self._executor, partial(self._sandbox.run_shell, script, **options))
+
+    async def prepare_image(self, **options: Any) -> str:
+        return await _stoppable(self._executor, partial(self._sandbox.prepare_image, **options))
+
+    async def open_session(self, **options: Any) -> AsyncDockerSession:
+        """Options as in `omnisandbox.DockerSandbox.open_session`."""
+        return AsyncDockerSession(await _stoppable(self._executor, partial(self._sandbox.open_session, **options)))
+
+    async def close(self) -> None:
+        """Waits for the runs under way."""
+        await asyncio.to_thread(self._executor.shutdown)
+
+    async def __aenter__(self) -> AsyncDockerSandbox:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -101,7 +101,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, keys: Mapping[str, Any]) -> Config:
-        """From the keys of a policy file; `version` may be left out. The `docker` section is checked and not used."""
+        """From the keys of a policy file; `version` may be left out. The `docker` section is checked, and is `DockerConfig`'s."""
         return _from_parsed(parse(keys))
 
     @classmethod
@@ -121,38 +121,46 @@ class Config:
             value = getattr(self, item.name)
             if value is None or value is False or (isinstance(value, (str, bytes, Sequence, Mapping)) and not value):
                 continue
-            keys[item.name] = _plain(item.name, value)
+            keys[item.name] = plain(item.name, value)
         return keys
 
 
 def policy_text(config: Config | Mapping[str, Any]) -> str:
     """The policy file, as JSON, that stands for a Config."""
-    return json.dumps((config if isinstance(config, Config) else Config.from_dict(config)).to_dict(), ensure_ascii=False)
+    return config_text((config if isinstance(config, Config) else Config.from_dict(config)).to_dict())
 
 
-_DURATIONS = {"timeout", "cpu_time_limit"}
+def config_text(keys: Mapping[str, Any]) -> str:
+    """The policy file, as JSON, that has these keys."""
+    values = {str(key): plain(str(key), value) for key, value in keys.items()}
+    return json.dumps({"version": 1, **values}, ensure_ascii=False)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """As JSON has it. What does not fit goes on as it is, for the parser's message."""
+_DURATIONS = {"timeout", "cpu_time_limit", "pull_timeout"}
+
+
+def plain(name: str, value: Any) -> Any:
+    """A value of a key as JSON has it. What does not fit goes on as it is, for the parser's message."""
     if isinstance(value, (PathRule, HostRule, CommandRule)):
         rule = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
         return {
-            key: _plain(key, part)
+            key: plain(key, part)
             for key, part in rule.items()
             if part is not None and part not in ((), [], {}, "automatic") and not (key == "network" and part is True)
         }
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(item.name, getattr(value, item.name)) for item in dataclasses.fields(value)}
     if name in _DURATIONS and not isinstance(value, (str, bool)):
         if isinstance(value, timedelta):
             value = value.total_seconds()
         if isinstance(value, (int, float)):
             return f"{value:f}".rstrip("0").rstrip(".") + "s"
     if isinstance(value, Mapping):
-        return {str(key): _plain(str(key), part) for key, part in value.items()}
+        return {str(key): plain(str(key), part) for key, part in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain("", part) for part in value]
+        return [plain("", part) for part in value]
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     raise InvalidArgumentError(f"{name}: expected a value of a policy file, found {type(value).__name__}")
@@ -184,8 +192,8 @@ def _item(start: str, value: Any, where: str, indent: str, number: int) -> Itera
 
 def parse(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Checks the keys of a policy file as the file's loader does; a mistake names the key in place of line and column."""
-    plain = {str(key): _plain(str(key), value) for key, value in keys.items()}
-    lines = list(_lines({"version": 1, **plain}, "", ""))
+    values = {str(key): plain(str(key), value) for key, value in keys.items()}
+    lines = list(_lines({"version": 1, **values}, "", ""))
     try:
         return _native.parse_config("\n".join(line for line, _ in lines), "Config")
     except InvalidArgumentError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from . import _native
-from .config import Capability, Config, policy_text
+from .config import Capability, Config, config_text, policy_text
 
 #: What says what is allowed, wherever one is asked for: a Config, a compiled Policy, or the keys of a policy file.
 PolicyLike: TypeAlias = "Config | Policy | Mapping[str, Any]"
@@ -78,5 +78,7 @@ def explain(policy: PolicyLike, capability: Capability, resource: str | os.PathL
 
 
 def lint(config: Config | Mapping[str, Any]) -> list[PolicyWarning]:
-    """What is too wide in a Config, with what to write instead. Reads nothing but the Config."""
-    return [PolicyWarning(*warning) for warning in _native.lint(policy_text(config), "Config")]
+    """What is too wide in a Config, or in the keys of a policy file with its `docker` section, with what to write instead. Reads nothing
+    else."""
+    text = policy_text(config) if isinstance(config, Config) else config_text(config)
+    return [PolicyWarning(*warning) for warning in _native.lint(text, "Config")]

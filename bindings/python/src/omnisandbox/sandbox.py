@@ -12,6 +12,7 @@ from . import _input, _locations, _native
 from ._native import Cancellation, CommandSignals, Result
 from .audit import AuditFile, AuditLike, native_audit
 from .config import Capability
+from .docker import DockerLike, DockerSandbox
 from .host import HostCalls
 from .policy import Explanation, PolicyLike, as_policy
 
@@ -19,6 +20,12 @@ Language: TypeAlias = Literal["python", "javascript"]
 Isolation: TypeAlias = Literal["worker", "in_process"]
 Module: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
 Arguments: TypeAlias = Sequence[str | os.PathLike[str]]
+
+
+def _in_worker(isolation: Isolation) -> bool:
+    if isolation not in ("worker", "in_process"):
+        raise ValueError(f'isolation is "worker" or "in_process", not {isolation!r}')
+    return isolation == "worker"
 
 
 class Runtime:
@@ -36,13 +43,12 @@ class Runtime:
         audit: AuditLike | None = None,
         module_cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        if isolation not in ("worker", "in_process"):
-            raise ValueError(f'isolation is "worker" or "in_process", not {isolation!r}')
+        in_worker = _in_worker(isolation)
         self.policy = as_policy(policy)
         self._native = _native.Runtime(
             self.policy._native,
             native_audit(audit),
-            isolation == "worker",
+            in_worker,
             "" if module_cache is None else os.fspath(module_cache),
             _locations.WORKER,
             _locations.LAUNCHER,
@@ -93,12 +99,22 @@ class Runtime:
 
 
 class ModuleExports:
-    """The exported functions of a module or component, called with what JSON can say. Safe from any thread."""
+    """The exported functions of a module or component, called with what JSON can say. Safe from any thread. Isolation as of `Runtime`."""
 
-    def __init__(self, policy: PolicyLike | None, module: Module, *, audit: AuditLike | None = None) -> None:
+    def __init__(
+        self,
+        policy: PolicyLike | None,
+        module: Module,
+        *,
+        isolation: Isolation = "worker",
+        audit: AuditLike | None = None,
+    ) -> None:
+        in_worker = _in_worker(isolation)
         self.policy = as_policy(policy)
         name, code = _input.module(module)
-        self._native = _native.ModuleExports(self.policy._native, name, code, native_audit(audit), _locations.LAUNCHER)
+        self._native = _native.ModuleExports(
+            self.policy._native, name, code, native_audit(audit), in_worker, _locations.WORKER, _locations.LAUNCHER
+        )
 
     def list(self) -> list[str]:
         """One line for each function: its name, and its type as WIT."""
@@ -162,17 +178,32 @@ class Session:
 
 
 class Interpreter:
-    """An interpreter of Python or JavaScript in the WebAssembly sandbox, fresh for each evaluation. Safe from any thread."""
+    """An interpreter of Python or JavaScript in the WebAssembly sandbox, fresh for each evaluation. Safe from any thread.
+
+    Isolation as of `Runtime`; a worker makes the next evaluation's interpreter while nobody waits, and a session has one of its own.
+    """
 
     def __init__(
-        self, policy: PolicyLike | None = None, language: Language = "python", *, audit: AuditLike | None = None
+        self,
+        policy: PolicyLike | None = None,
+        language: Language = "python",
+        *,
+        isolation: Isolation = "worker",
+        audit: AuditLike | None = None,
     ) -> None:
+        in_worker = _in_worker(isolation)
         if language not in ("python", "javascript"):
             raise ValueError(f'language is "python" or "javascript", not {language!r}')
         self.policy = as_policy(policy)
         self.language = language
         self._native = _native.Interpreter(
-            self.policy._native, language, native_audit(audit), _locations.LAUNCHER, _locations.INTERPRETERS
+            self.policy._native,
+            language,
+            native_audit(audit),
+            in_worker,
+            _locations.WORKER,
+            _locations.LAUNCHER,
+            _locations.INTERPRETERS,
         )
 
     def run(
@@ -223,10 +254,13 @@ class ProcessSandbox:
         terminal: bool = False,
         signals: CommandSignals | None = None,
         stop_grace: float = 0.0,
+        explain: bool = False,
         cancellation: Cancellation | None = None,
     ) -> Result:
         """No shell is involved. The callbacks get output as it comes, and what they raise ends the run. After a stop the command has
-        SIGTERM and `stop_grace` seconds."""
+        SIGTERM and `stop_grace` seconds. With `explain` the Result's `refusals` say what the command was refused, and what would
+        allow it; each call that names a file then takes some tens of microseconds longer, and whoever reads the report learns which
+        files this machine has."""
         return self._native.run(
             command,
             _input.arguments(args),
@@ -238,6 +272,7 @@ class ProcessSandbox:
             terminal,
             signals,
             stop_grace,
+            explain,
             cancellation,
         )
 
@@ -256,10 +291,15 @@ class Sandbox(HostCalls):
         audit: AuditLike | None = None,
         isolation: Isolation = "worker",
         module_cache: str | os.PathLike[str] | None = None,
+        docker: DockerLike | None = None,
     ) -> None:
+        """Snippets and modules run in processes without any right, unless `isolation` is "in_process". `docker` says how the containers of
+        `run_container` are made."""
         self.policy = as_policy(policy)
+        self._docker = docker
         self._audit = AuditFile(audit) if isinstance(audit, (str, os.PathLike)) else audit
         self._functions = _native.Functions(self.policy._native, native_audit(self._audit), _locations.LAUNCHER, False)
+        _in_worker(isolation)  # what is wrong is told now
         self._isolation: Isolation = isolation
         self._module_cache = module_cache
         self._lock = threading.Lock()
@@ -278,7 +318,9 @@ class Sandbox(HostCalls):
         return part
 
     def interpreter(self, language: Language) -> Interpreter:
-        found: Interpreter = self._part(language, lambda: Interpreter(self.policy, language, audit=self._audit))
+        found: Interpreter = self._part(
+            language, lambda: Interpreter(self.policy, language, isolation=self._isolation, audit=self._audit)
+        )
         return found
 
     @property
@@ -293,6 +335,16 @@ class Sandbox(HostCalls):
     def processes(self) -> ProcessSandbox:
         found: ProcessSandbox = self._part("processes", lambda: ProcessSandbox(self.policy, audit=self._audit))
         return found
+
+    @property
+    def containers(self) -> DockerSandbox:
+        found: DockerSandbox = self._part("containers", self._make_containers)
+        return found
+
+    def _make_containers(self) -> DockerSandbox:
+        if self._docker is None:
+            raise ValueError("no container is configured: make the Sandbox with docker=DockerConfig(image)")
+        return DockerSandbox(self._docker, self.policy, audit=self._audit)
 
     def run_python(
         self,
@@ -352,10 +404,35 @@ class Sandbox(HostCalls):
         timeout: float | None = None,
         on_stdout: Callable[[bytes], object] | None = None,
         on_stderr: Callable[[bytes], object] | None = None,
+        explain: bool = False,
         cancellation: Cancellation | None = None,
     ) -> Result:
         """Runs a native command that the policy lists; more options are in `processes.run`."""
         return self.processes.run(
+            command,
+            *args,
+            stdin=stdin,
+            env=env,
+            timeout=timeout,
+            on_stdout=on_stdout,
+            on_stderr=on_stderr,
+            explain=explain,
+            cancellation=cancellation,
+        )
+
+    def run_container(
+        self,
+        command: str,
+        *args: str | os.PathLike[str],
+        stdin: _input.Data = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        on_stdout: Callable[[bytes], object] | None = None,
+        on_stderr: Callable[[bytes], object] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Result:
+        """Runs a command of the image that `docker` names, in a container of its own; more options are in `containers.run`."""
+        return self.containers.run(
             command,
             *args,
             stdin=stdin,
