@@ -5,35 +5,12 @@ import signal
 import subprocess
 import time
 
+import slow_modules
 import support
 from support import Case
 
 # Generous: the machine may be busy with other tests. What it must not be is "never".
 SLACK_SECONDS = 10
-
-
-def leb(number):
-    out = b""
-    while True:
-        byte, number = number & 0x7F, number >> 7
-        out += bytes([byte | (0x80 if number else 0)])
-        if not number:
-            return out
-
-
-def section(number, content):
-    return bytes([number]) + leb(len(content)) + content
-
-
-def slow_to_compile():
-    """A valid module of about 40 MB whose compilation takes far longer than the deadlines here."""
-    # local 0 is an i64: (local.get 0; i64.const k; i64.mul; local.get 1; i64.xor; local.set 0), over and over
-    step = b"\x20\x00\x42\x25\x7e\x20\x01\x85\x21\x00" + b"\x20\x01\x42\x0b\x7c\x20\x00\x83\x21\x01"
-    body = b"\x01\x02\x7e" + step * 40_000 + b"\x0b"
-    functions = 48
-    code = leb(functions) + (leb(len(body)) + body) * functions
-    return (b"\0asm\1\0\0\0" + section(1, b"\x01\x60\x00\x00") + section(3, leb(functions) + b"\x00" * functions) +
-            section(7, b"\x01\x06_start\x00\x00") + section(10, code))
 
 
 class Deadline(Case):
@@ -63,7 +40,7 @@ class Deadline(Case):
         self.assert_timeout("run", "--policy", policy, "--timeout", "500ms", "--json", self.write("a.wat", support.ENDLESS_SLEEP))
 
     def test_a_compile_of_minutes(self):
-        path = self.write("slow.wasm", slow_to_compile())
+        path = self.write("slow.wasm", slow_modules.endless())
         start = time.monotonic()
         result = self.assert_timeout("run", "--timeout", "1s", "--json", path, deadline=1)
         self.assertLess(time.monotonic() - start, 1 + SLACK_SECONDS)
@@ -99,7 +76,7 @@ class Deadline(Case):
         os.set_blocking(write_end, True)
         self.addCleanup(os.close, read_end)
         process = subprocess.Popen([support.COMMAND, "run", "--timeout", "500ms", "--json",
-                                    self.write("slow.wasm", slow_to_compile())], stdout=write_end, stderr=subprocess.DEVNULL)
+                                    self.write("slow.wasm", slow_modules.endless())], stdout=write_end, stderr=subprocess.DEVNULL)
         os.close(write_end)
         self.addCleanup(support.end, process)
         self.assertEqual(process.wait(timeout=support.HANG_SECONDS), 124)
@@ -139,7 +116,7 @@ class Signals(Case):
         self.assertEqual((done.code, result["status"], result["stdout"]), (143, "cancelled", "started\n"))
 
     def test_a_compile_is_cancelled(self):
-        done = self.signalled(signal.SIGINT, self.write("slow.wasm", slow_to_compile()))
+        done = self.signalled(signal.SIGINT, self.write("slow.wasm", slow_modules.endless()))
         self.assertEqual((done.code, self.one_object(done)["status"]), (130, "cancelled"), str(done))
 
     def test_a_signal_at_any_time_gives_one_answer(self):

@@ -1,11 +1,11 @@
 """What the command line says to whoever uses it wrongly, and what it shows on a terminal."""
 
-import itertools
 import os
 import pty
 import resource
 import subprocess
 
+import slow_modules
 import support
 from support import Case
 
@@ -44,25 +44,8 @@ class Suggestions(Case):
             self.assertNotIn("\x1b", done.err)
 
 
-def number(value):
-    """As a module's binary form has its numbers (LEB128)."""
-    groups = []
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*groups, value))
-
-
-def name(text):
-    return number(len(text)) + text.encode()
-
-
-def section(kind, content):
-    return bytes((kind,)) + number(len(content)) + content
-
-
 class Terminal(Case):
-    """A module that takes its time to compile, and a cache that does not have it."""
+    """A module that takes its time to compile."""
 
     # More than what goes by without a word, and less than what takes patience.
     SECONDS = 0.55
@@ -70,33 +53,24 @@ class Terminal(Case):
 
     def setUp(self):
         super().setUp()
-        self.numbers = itertools.count()
         # On one processor no compiling takes less than its processor time, whatever else the machine does.
         processors = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(processors)})
         self.addCleanup(os.sched_setaffinity, 0, processors)
         while True:
-            self.module = self.slow_module(Terminal.functions)
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            done = self.command("compile", self.module, "-o", "out.wasm", env=self.environment())
+            done = self.command("compile", self.module(), "-o", "out.wasm", env=self.environment())
             took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
             self.assertEqual(done.code, 0, str(done))
             if took > self.SECONDS:
                 break
             Terminal.functions = int(Terminal.functions * min(8, 1.2 * self.SECONDS / took + 0.1))
 
-    def slow_module(self, functions):
-        """As many functions of one kind, (i32) -> i32, which are named f0, f1 and so on, and a `_start` that does nothing."""
-        step = bytes((0x20, 0, 0x41, 7, 0x6C, 0x41, 5, 0x73, 0x21, 0))  # local 0 = local 0 * 7 ^ 5
-        body = b"\0" + step * 300 + b"\x20\0\x0b"
-        signatures = b"\2\x60\1\x7f\1\x7f\x60\0\0"
-        exports = [name(f"f{index}") + b"\0" + number(index) for index in range(functions)] + [name("_start") + b"\0" + number(functions)]
-        bodies = [number(len(body)) + body] * functions + [b"\2\0\x0b"]
-        return self.write("slow.wasm", b"\0asm\1\0\0\0" + section(1, signatures) + section(3, number(functions + 1) + bytes(functions) + b"\1") +
-                          section(7, number(len(exports)) + b"".join(exports)) + section(10, number(len(bodies)) + b"".join(bodies)))
+    def module(self):
+        return self.write("slow.wasm", slow_modules.module(Terminal.functions, steps=300))
 
     def environment(self, **more):
-        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / f"cache-{next(self.numbers)}"), "TERM": "xterm", **more}
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"), "TERM": "xterm", **more}
 
     def on_terminal(self, *args, **more):
         """What comes out of a terminal that is standard error."""
@@ -119,14 +93,14 @@ class Terminal(Case):
         return shown.decode()
 
     def test_compiling_is_shown_on_a_terminal_and_taken_away(self):
-        for args in (["run", self.module], ["compile", self.module, "-o", "out.wasm"], ["call-export", self.module, "f1", "1"]):
-            shown = self.on_terminal(*args)
-            self.assertIn("omnisandbox: compiling ", shown, args)
+        for before, after in ((["run"], []), (["compile"], ["-o", "out.wasm"]), (["call-export"], ["f1"])):
+            shown = self.on_terminal(*before, self.module(), *after)
+            self.assertIn("omnisandbox: compiling ", shown, before)
             self.assertTrue(shown.endswith("\r\x1b[K"), shown[-80:])
 
     def test_nowhere_else(self):
-        self.assertEqual(self.on_terminal("run", self.module, TERM="dumb"), "")
-        done = self.command("run", self.module, env=self.environment())
+        self.assertEqual(self.on_terminal("run", self.module(), TERM="dumb"), "")
+        done = self.command("run", self.module(), env=self.environment())
         self.assertEqual((done.code, done.err), (0, ""))
 
 
