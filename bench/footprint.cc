@@ -1,9 +1,16 @@
 // What idle things cost: memory, descriptors, threads and processes of one more compiled module,
 // waiting worker, session and prepared sandbox. Prints one JSON object a line.
 //   footprint [--sessions N]
+//   footprint --live-sessions N    so many of each language at once, 200 in a process
+//   takes
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -12,8 +19,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "omnisandbox/interpreter.h"
 #include "omnisandbox/process_sandbox.h"
 #include "omnisandbox/runtime.h"
@@ -70,21 +79,24 @@ Usage usage_now() {
   return usage;
 }
 
-/// Makes `count` of something with `make_one`, which says why when it cannot, and prints what one
-/// costs.
-void measure(const char* what, int count, const std::function<std::string()>& make_one) {
+/// Calls `make_some` `count` times, which makes `some` of something or says why it cannot, and
+/// prints what one costs.
+void measure(const char* what, int count, const std::function<std::string()>& make_some,
+             int some = 1) {
   const Usage before = usage_now();
   int made = 0;
   std::string refused;
   while (made < count && refused.empty()) {
-    refused = make_one();
+    refused = make_some();
     made += refused.empty() ? 1 : 0;
   }
   const Usage all = usage_now() - before;
+  made *= some;
   const double each = std::max(made, 1);
   nlohmann::ordered_json line{
       {"what", what},
       {"count", made},
+      {"memory_mib_of_all", static_cast<double>(all.memory_bytes) / (1024 * 1024)},
       {"memory_kib_each", static_cast<double>(all.memory_bytes) / 1024 / each},
       {"private_kib_each", static_cast<double>(all.private_bytes) / 1024 / each},
       {"descriptors_each", static_cast<double>(all.descriptors) / each},
@@ -137,6 +149,83 @@ void sessions(const char* what, Language language, Isolation isolation, int coun
     const auto done = kept.back().evaluate("x = 1");
     return done && done->result.status == Status::ok ? std::string() : "the first snippet failed";
   });
+}
+
+/// As many as fit into the pool of memories of one process.
+constexpr int sessions_of_a_process = 200;
+
+/// A process that holds sessions until it is killed.
+class SessionHolder {
+ public:
+  explicit SessionHolder(pid_t process) : process_(process) {}
+  SessionHolder(SessionHolder&& other) noexcept : process_(std::exchange(other.process_, -1)) {}
+  SessionHolder& operator=(SessionHolder&&) = delete;
+  ~SessionHolder() {
+    if (process_ > 0) {
+      ::kill(process_, SIGKILL);
+      ::waitpid(process_, nullptr, 0);
+    }
+  }
+
+  static Expected<SessionHolder> start(Language language) {
+    std::array<int, 2> ready{};
+    const pid_t process = ::pipe2(ready.data(), O_CLOEXEC) == 0 ? ::fork() : -1;
+    if (process < 0) {
+      return tl::unexpected(base::make_error(ErrorKind::io, "no process or pipe"));
+    }
+    if (process == 0) {
+      hold(language, ready[1]);
+    }
+    SessionHolder holder(process);
+    ::close(ready[1]);
+    char told = 0;
+    const bool is_ready = ::read(ready[0], &told, 1) == 1;
+    ::close(ready[0]);
+    if (!is_ready) {
+      return tl::unexpected(base::make_error(ErrorKind::io, "a process could not hold them"));
+    }
+    return holder;
+  }
+
+ private:
+  [[noreturn]] static void hold(Language language, int ready) {
+    auto interpreter = Interpreter::create(
+        *Policy::compile({}), language,
+        {.isolation = Isolation::in_process, .folder = OMNISANDBOX_INTERPRETERS_DIR});
+    std::vector<Interpreter::Session> kept;
+    while (interpreter && kept.size() < sessions_of_a_process) {
+      auto session = interpreter->open_session();
+      if (!session) {
+        ::_exit(1);
+      }
+      const auto done = session->evaluate("x = 1");
+      if (!done || done->result.status != Status::ok) {
+        ::_exit(1);
+      }
+      kept.push_back(std::move(*session));
+    }
+    if (!interpreter || ::write(ready, "", 1) != 1) {
+      ::_exit(1);
+    }
+    ::pause();
+    ::_exit(0);
+  }
+
+  pid_t process_;
+};
+
+void live_sessions(const char* what, Language language, int count) {
+  std::vector<SessionHolder> kept;
+  measure(
+      what, count / sessions_of_a_process,
+      [&] { return keep(kept, SessionHolder::start(language)); }, sessions_of_a_process);
+}
+
+int measure_live_sessions(int count) {
+  // Forks: nothing has started a thread yet.
+  live_sessions("live Python sessions", Language::python, count);
+  live_sessions("live JavaScript sessions", Language::javascript, count);
+  return 0;
 }
 
 int measure_all(int session_count) {
@@ -195,11 +284,13 @@ int measure_all(int session_count) {
 
 int main(int argc, char** argv) {
   int session_count = 1'000;
-  if (argc == 3 && std::strcmp(argv[1], "--sessions") == 0) {
+  const bool is_about_live = argc == 3 && std::strcmp(argv[1], "--live-sessions") == 0;
+  if (is_about_live || (argc == 3 && std::strcmp(argv[1], "--sessions") == 0)) {
     std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), session_count);
   } else if (argc != 1) {
-    std::fprintf(stderr, "usage: %s [--sessions N]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s [--sessions N | --live-sessions N]\n", argv[0]);
     return 2;
   }
-  return omnisandbox::measure_all(session_count);
+  return is_about_live ? omnisandbox::measure_live_sessions(session_count)
+                       : omnisandbox::measure_all(session_count);
 }

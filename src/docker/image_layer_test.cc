@@ -15,8 +15,8 @@ Result with_layers(std::string kind, std::vector<std::string> layers) {
 
 TEST(ImageLayer, TheImageThatRanIsReadFromIt) {
   const std::string digest = "registry.example/tool@sha256:0123";
-  EXPECT_EQ(image_that_ran(with_layers("docker", {"container (runc)", image_layer("tool:1", digest),
-                                                  "no network"})),
+  EXPECT_EQ(image_that_ran(with_layers(
+                "docker", {"container (runc)", image_layer("tool:1", digest), "no network"})),
             digest);
   // A file's name may have blanks.
   EXPECT_EQ(image_that_ran(with_layers(

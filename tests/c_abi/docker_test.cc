@@ -42,22 +42,28 @@ class CDocker : public testing::Test {
     std::ofstream(folder_ / "in/note.txt") << "a note";
     std::ofstream(folder_ / "secret.txt") << "a secret";
     ASSERT_DONE(omnisandbox_settings_create(settings_.out()));
-    ASSERT_DONE(omnisandbox_settings_set_engine(settings_, omnisandbox_text(::getenv("DOCKER_HOST"))));
+    ASSERT_DONE(
+        omnisandbox_settings_set_engine(settings_, omnisandbox_text(::getenv("DOCKER_HOST"))));
     parse(policy_.out(), "docker: {image: 'test:1'}\n");
     ASSERT_DONE(omnisandbox_input_create(input_.out()));
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void parse(omnisandbox_policy_t** policy, const std::string& more) const {
-    const std::string text = "version: 1\ncapabilities: [exec_run, fs_read, fs_write]\n"
-                             "allowed_commands: [cat, sh]\ntimeout: 60s\nallowed_paths:\n"
-                             "- {path: " + (folder_ / "in").string() + ", access: read}\n"
-                             "- {path: " + (folder_ / "out").string() + ", access: read_write}\n" + more;
+    const std::string text =
+        "version: 1\ncapabilities: [exec_run, fs_read, fs_write]\n"
+        "allowed_commands: [cat, sh]\ntimeout: 60s\nallowed_paths:\n"
+        "- {path: " +
+        (folder_ / "in").string() +
+        ", access: read}\n"
+        "- {path: " +
+        (folder_ / "out").string() + ", access: read_write}\n" + more;
     ASSERT_DONE(omnisandbox_policy_parse(bytes(text), omnisandbox_text("policy"), policy));
   }
 
   Failure create(const Policy& policy, const std::string& docker, DockerSandbox& sandbox) const {
-    return taken(omnisandbox_docker_sandbox_create(policy, bytes(docker), settings_, sandbox.out()));
+    return taken(
+        omnisandbox_docker_sandbox_create(policy, bytes(docker), settings_, sandbox.out()));
   }
 
   void make(DockerSandbox& sandbox) const {
@@ -76,18 +82,25 @@ TEST_F(CDocker, ACommandRunsWithItsInputAndTellsItsImage) {
   make(sandbox);
   std::string heard;
   std::string errors;
-  struct Both { std::string* out; std::string* err; } both{&heard, &errors};
+  struct Both {
+    std::string* out;
+    std::string* err;
+  } both{&heard, &errors};
   ASSERT_DONE(omnisandbox_input_add_argument(input_, omnisandbox_text("-c")));
   ASSERT_DONE(omnisandbox_input_add_argument(
       input_, omnisandbox_text("cat; echo \"$NAME\"; pwd; echo error >&2; exit 3")));
   ASSERT_DONE(omnisandbox_input_set_stdin(input_, omnisandbox_text("typed\n")));
-  ASSERT_DONE(omnisandbox_input_add_environment(input_, omnisandbox_text("NAME"), omnisandbox_text("value")));
+  ASSERT_DONE(omnisandbox_input_add_environment(input_, omnisandbox_text("NAME"),
+                                                omnisandbox_text("value")));
   ASSERT_DONE(omnisandbox_input_set_working_dir(input_, omnisandbox_text("/tmp")));
   ASSERT_DONE(omnisandbox_input_set_output(
-      input_, [](void* data, omnisandbox_bytes_t piece) { add_to(static_cast<Both*>(data)->out, piece); },
-      [](void* data, omnisandbox_bytes_t piece) { add_to(static_cast<Both*>(data)->err, piece); }, &both));
+      input_,
+      [](void* data, omnisandbox_bytes_t piece) { add_to(static_cast<Both*>(data)->out, piece); },
+      [](void* data, omnisandbox_bytes_t piece) { add_to(static_cast<Both*>(data)->err, piece); },
+      &both));
   Result result;
-  ASSERT_DONE(omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("sh"), input_, result.out()));
+  ASSERT_DONE(
+      omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("sh"), input_, result.out()));
   EXPECT_EQ(omnisandbox_result_status(result), OMNISANDBOX_STATUS_EXITED);
   EXPECT_EQ(omnisandbox_result_exit_code(result), 3);
   EXPECT_EQ(str(omnisandbox_result_stdout(result)), "typed\nvalue\n/tmp\n");
@@ -117,22 +130,29 @@ TEST_F(CDocker, WhatThePolicyRefusesDoesNotRun) {
   omnisandbox_error_free(error);
   // The container is the policy's to judge, too, and nothing is looked away from.
   DockerSandbox other;
-  EXPECT_TRUE(create(policy_, "version: 1\ndocker: {image: 'test:1', network_mode: bridge}", other).has_denial);
-  EXPECT_TRUE(create(policy_, "version: 1\ndocker: {image: 'test:1', mounts: [{host_path: " +
-                                  (folder_ / "secret.txt").string() + ", container_path: /s}]}", other)
+  EXPECT_TRUE(create(policy_, "version: 1\ndocker: {image: 'test:1', network_mode: bridge}", other)
+                  .has_denial);
+  EXPECT_TRUE(create(policy_,
+                     "version: 1\ndocker: {image: 'test:1', mounts: [{host_path: " +
+                         (folder_ / "secret.txt").string() + ", container_path: /s}]}",
+                     other)
                   .has_denial);
   EXPECT_EQ(other.get(), nullptr);
-  const Failure more = create(policy_, "version: 1\ncapabilities: [net_http]\ndocker: {image: 'test:1'}", other);
+  const Failure more =
+      create(policy_, "version: 1\ncapabilities: [net_http]\ndocker: {image: 'test:1'}", other);
   EXPECT_EQ(more.kind, OMNISANDBOX_ERROR_INVALID_ARGUMENT);
   EXPECT_THAT(more.message, HasSubstr("docker:2:1: `capabilities`"));
   EXPECT_EQ(create(policy_, "version: 1\n", other).kind, OMNISANDBOX_ERROR_INVALID_ARGUMENT);
-  EXPECT_THAT(create(policy_, "version: 1\ndocker: {imag: x}", other).message, HasSubstr("docker:2:"));
+  EXPECT_THAT(create(policy_, "version: 1\ndocker: {imag: x}", other).message,
+              HasSubstr("docker:2:"));
   Policy without;
   parse(without.out(), "");
   EXPECT_THAT(create(without, "", other).message, HasSubstr("no `docker:` section"));
   ASSERT_FALSE(create(without, "version: 1\ndocker: {image: 'no-such-image:1'}", other).failed);
-  EXPECT_EQ(taken(omnisandbox_docker_sandbox_run(other, omnisandbox_text("cat"), nullptr, result.out())).kind,
-            OMNISANDBOX_ERROR_NOT_FOUND);
+  EXPECT_EQ(
+      taken(omnisandbox_docker_sandbox_run(other, omnisandbox_text("cat"), nullptr, result.out()))
+          .kind,
+      OMNISANDBOX_ERROR_NOT_FOUND);
 }
 
 TEST_F(CDocker, ARunIsCancelledFromACallback) {
@@ -154,8 +174,8 @@ TEST_F(CDocker, ARunIsCancelledFromACallback) {
   ASSERT_DONE(omnisandbox_input_set_output(input_, cancel, nullptr, cancellation.get()));
   ASSERT_DONE(omnisandbox_input_set_stop_grace(input_, 20'000));
   ASSERT_DONE(omnisandbox_docker_sandbox_run_shell(
-      sandbox, omnisandbox_text("trap 'exit 5' TERM; echo begun; while :; do sleep 0.05; done"), input_,
-      result.out()));
+      sandbox, omnisandbox_text("trap 'exit 5' TERM; echo begun; while :; do sleep 0.05; done"),
+      input_, result.out()));
   EXPECT_EQ(omnisandbox_result_exit_code(result), 5);
 }
 
@@ -172,29 +192,35 @@ TEST_F(CDocker, ASessionKeepsFilesAndCopiesWhatThePolicyOpens) {
   EXPECT_EQ(copied.bytes, 6u);
   Result result;
   ASSERT_DONE(omnisandbox_docker_session_run_shell(
-      session, omnisandbox_text("cat /tmp/in/note.txt; echo made > /tmp/made"), nullptr, result.out()));
+      session, omnisandbox_text("cat /tmp/in/note.txt; echo made > /tmp/made"), nullptr,
+      result.out()));
   EXPECT_EQ(str(omnisandbox_result_stdout(result)), "a note");
   ASSERT_DONE(omnisandbox_input_add_argument(input_, omnisandbox_text("/tmp/made")));
-  ASSERT_DONE(omnisandbox_docker_session_run(session, omnisandbox_text("cat"), input_, result.out()));
+  ASSERT_DONE(
+      omnisandbox_docker_session_run(session, omnisandbox_text("cat"), input_, result.out()));
   EXPECT_EQ(str(omnisandbox_result_stdout(result)), "made\n");
   EXPECT_THAT(str(omnisandbox_result_image(result)), StartsWith("sha256:"));
   ASSERT_DONE(omnisandbox_docker_session_copy_out(session, omnisandbox_text("/tmp/made"),
                                                   bytes((folder_ / "out/made").string()), nullptr));
   EXPECT_EQ(content_of(folder_ / "out/made"), "made\n");
-  EXPECT_TRUE(taken(omnisandbox_docker_session_copy_in(session, bytes((folder_ / "secret.txt").string()),
-                                                       omnisandbox_text("/tmp/secret"), &copied))
-                  .has_denial);
+  EXPECT_TRUE(
+      taken(omnisandbox_docker_session_copy_in(session, bytes((folder_ / "secret.txt").string()),
+                                               omnisandbox_text("/tmp/secret"), &copied))
+          .has_denial);
   EXPECT_EQ(copied.files, 0u);
-  EXPECT_TRUE(taken(omnisandbox_docker_session_copy_out(session, omnisandbox_text("/tmp/made"),
-                                                        bytes((folder_ / "in/made").string()), &copied))
-                  .has_denial);
+  EXPECT_TRUE(
+      taken(omnisandbox_docker_session_copy_out(session, omnisandbox_text("/tmp/made"),
+                                                bytes((folder_ / "in/made").string()), &copied))
+          .has_denial);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "in/made"));
   EXPECT_TRUE(omnisandbox_docker_session_is_open(session));
   ASSERT_DONE(omnisandbox_docker_session_close(session));
   EXPECT_FALSE(omnisandbox_docker_session_is_open(session));
   ASSERT_DONE(omnisandbox_docker_session_close(session));
-  EXPECT_EQ(taken(omnisandbox_docker_session_run(session, omnisandbox_text("cat"), nullptr, result.out())).kind,
-            OMNISANDBOX_ERROR_UNAVAILABLE);
+  EXPECT_EQ(
+      taken(omnisandbox_docker_session_run(session, omnisandbox_text("cat"), nullptr, result.out()))
+          .kind,
+      OMNISANDBOX_ERROR_UNAVAILABLE);
 }
 
 TEST_F(CDocker, ASingleRunTakesCopiesAndASessionHasATimeToLive) {
@@ -206,28 +232,33 @@ TEST_F(CDocker, ASingleRunTakesCopiesAndASessionHasATimeToLive) {
                                              bytes((folder_ / "out/answer").string())));
   Result result;
   ASSERT_DONE(omnisandbox_docker_sandbox_run_shell(
-      sandbox, omnisandbox_text("cat /tmp/note > /tmp/answer; echo ! >> /tmp/answer"), input_, result.out()));
+      sandbox, omnisandbox_text("cat /tmp/note > /tmp/answer; echo ! >> /tmp/answer"), input_,
+      result.out()));
   EXPECT_EQ(omnisandbox_result_status(result), OMNISANDBOX_STATUS_OK);
   EXPECT_EQ(content_of(folder_ / "out/answer"), "a note!\n");
   DockerSession session;
-  EXPECT_EQ(taken(omnisandbox_docker_session_open(sandbox, UINT64_MAX, nullptr, session.out())).kind,
-            OMNISANDBOX_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(
+      taken(omnisandbox_docker_session_open(sandbox, UINT64_MAX, nullptr, session.out())).kind,
+      OMNISANDBOX_ERROR_INVALID_ARGUMENT);
   ASSERT_DONE(omnisandbox_docker_session_open(sandbox, 1000, nullptr, session.out()));
-  const Failure late = taken(omnisandbox_docker_session_run_shell(session, omnisandbox_text("sleep 100"),
-                                                                  nullptr, result.out()));
-  EXPECT_TRUE(late.failed || omnisandbox_result_status(result) == OMNISANDBOX_STATUS_TIMEOUT) << late.message;
+  const Failure late = taken(omnisandbox_docker_session_run_shell(
+      session, omnisandbox_text("sleep 100"), nullptr, result.out()));
+  EXPECT_TRUE(late.failed || omnisandbox_result_status(result) == OMNISANDBOX_STATUS_TIMEOUT)
+      << late.message;
 }
 
 TEST_F(CDocker, AnEngineThatIsNotThereIsTold) {
-  ASSERT_DONE(omnisandbox_settings_set_engine(settings_, omnisandbox_text("unix:///nowhere/engine.sock")));
+  ASSERT_DONE(
+      omnisandbox_settings_set_engine(settings_, omnisandbox_text("unix:///nowhere/engine.sock")));
   DockerSandbox sandbox;
   make(sandbox);
   Result result;
-  const Failure failure =
-      taken(omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("cat"), nullptr, result.out()));
+  const Failure failure = taken(
+      omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("cat"), nullptr, result.out()));
   EXPECT_EQ(failure.kind, OMNISANDBOX_ERROR_UNAVAILABLE);
   EXPECT_THAT(failure.message, HasSubstr("/nowhere/engine.sock"));
-  ASSERT_DONE(omnisandbox_settings_set_container_init_program(settings_, omnisandbox_text("/nowhere/init")));
+  ASSERT_DONE(omnisandbox_settings_set_container_init_program(settings_,
+                                                              omnisandbox_text("/nowhere/init")));
   EXPECT_EQ(create(policy_, "", sandbox).kind, OMNISANDBOX_ERROR_UNAVAILABLE);
 }
 

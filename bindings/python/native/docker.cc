@@ -110,7 +110,7 @@ RunResult run_in(Target& target, Command command, const Cancellation* cancellati
 class ContainerSession {
  public:
   ContainerSession(DockerSession session, std::shared_ptr<std::stop_source> source,
-          const Cancellation* cancellation)
+                   const Cancellation* cancellation)
       : parts_(Parts{.session = std::move(session),
                      .source = source,
                      .link = std::make_unique<Link>(
@@ -185,15 +185,14 @@ void make_sandbox(DockerHandle* place, const Policy& policy, std::string_view do
                   std::string registry_config) {
   const nb::gil_scoped_release released;
   auto config = unwrap(parse_policy_file(docker, "DockerConfig")).docker;
-  new (place) DockerHandle(unwrap(DockerSandbox::create(std::move(config).value_or(DockerConfig()),
-                                                        policy,
-                                                        {.audit = std::move(audit),
-                                                         .engine = std::move(engine),
-                                                         .init_program = std::move(init_program),
-                                                         .warm_containers = warm_containers,
-                                                         .registry_config =
-                                                             std::move(registry_config)})),
-                           "DockerSandbox");
+  new (place)
+      DockerHandle(unwrap(DockerSandbox::create(std::move(config).value_or(DockerConfig()), policy,
+                                                {.audit = std::move(audit),
+                                                 .engine = std::move(engine),
+                                                 .init_program = std::move(init_program),
+                                                 .warm_containers = warm_containers,
+                                                 .registry_config = std::move(registry_config)})),
+                   "DockerSandbox");
 }
 
 std::string prepare_image(const DockerHandle& sandbox, nb::object on_pull,
@@ -209,8 +208,8 @@ std::string prepare_image(const DockerHandle& sandbox, nb::object on_pull,
   return unwrap(std::move(image));
 }
 
-ContainerSession open_session(const DockerHandle& sandbox, Seconds time_to_live,
-                                      nb::object on_pull, const Cancellation* cancellation) {
+ContainerSession open_session(const DockerHandle& sandbox, Seconds time_to_live, nb::object on_pull,
+                              const Cancellation* cancellation) {
   DockerSandbox& target = sandbox.get();
   const auto source = std::make_shared<std::stop_source>();
   RunCallback pull(std::move(on_pull), source.get());
@@ -255,8 +254,8 @@ nb::object docker_dict(const PolicyFile& file) {
   dict["mounts"] = mounts;
   dict["read_only_rootfs"] = docker.read_only_rootfs;
   dict["no_new_privileges"] = docker.no_new_privileges;
-  dict["memory_limit"] = docker.memory_limit ? nb::object(nb::int_(*docker.memory_limit))
-                                             : nb::object(nb::none());
+  dict["memory_limit"] =
+      docker.memory_limit ? nb::object(nb::int_(*docker.memory_limit)) : nb::object(nb::none());
   dict["cpu_quota"] = docker.cpu_quota;
   dict["pids_limit"] = docker.pids_limit;
   nb::dict env;
@@ -282,12 +281,12 @@ void bind_run(Class& bound, Call call) {
              Environment environment, std::string working_dir, Seconds timeout,
              nb::object on_stdout, nb::object on_stderr, double stop_grace, const Copies& copy_in,
              const Copies& copy_out, nb::object on_pull, const Cancellation* cancellation) {
-        return call(target,
-                    command_of(command, std::move(args), stdin_data, std::move(environment),
-                               std::move(working_dir), timeout, std::move(on_stdout),
-                               std::move(on_stderr), stop_grace, copy_in, copy_out,
-                               std::move(on_pull)),
-                    cancellation);
+        return call(
+            target,
+            command_of(command, std::move(args), stdin_data, std::move(environment),
+                       std::move(working_dir), timeout, std::move(on_stdout), std::move(on_stderr),
+                       stop_grace, copy_in, copy_out, std::move(on_pull)),
+            cancellation);
       },
       nb::arg("command"), nb::arg("args"), nb::arg("stdin"), nb::arg("environment"),
       nb::arg("working_dir"), nb::arg("timeout").none(), nb::arg("on_stdout").none(),
@@ -300,9 +299,9 @@ void bind_run(Class& bound, Call call) {
 void bind_docker(nb::module_& module) {
   nb::class_<DockerHandle> sandbox(module, "DockerSandbox");
   sandbox
-      .def("__init__", &make_sandbox, nb::arg("policy"), nb::arg("docker"),
-           nb::arg("audit").none(), nb::arg("engine"), nb::arg("init_program"),
-           nb::arg("warm_containers"), nb::arg("registry_config"))
+      .def("__init__", &make_sandbox, nb::arg("policy"), nb::arg("docker"), nb::arg("audit").none(),
+           nb::arg("engine"), nb::arg("init_program"), nb::arg("warm_containers"),
+           nb::arg("registry_config"))
       .def("prepare_image", &prepare_image, nb::arg("on_pull").none(),
            nb::arg("cancellation").none())
       .def("open_session", &open_session, nb::arg("time_to_live").none(), nb::arg("on_pull").none(),
@@ -332,15 +331,15 @@ void bind_docker(nb::module_& module) {
           nb::arg("container_path"), nb::arg("host_path"), nb::arg("cancellation").none())
       .def("close", &ContainerSession::close)
       .def_prop_ro("is_open", &ContainerSession::is_open);
-  bind_run(session, [](ContainerSession& target, Command command, const Cancellation* cancellation) {
-    return target.run(std::move(command), cancellation);
-  });
+  bind_run(session,
+           [](ContainerSession& target, Command command, const Cancellation* cancellation) {
+             return target.run(std::move(command), cancellation);
+           });
   module.def("parse_docker_config", [](std::string_view text, std::string_view name) {
     return docker_dict(unwrap(parse_policy_file(text, name)));
   });
-  module.def("load_docker_config", [](const std::string& path) {
-    return docker_dict(unwrap(load_policy_file(path)));
-  });
+  module.def("load_docker_config",
+             [](const std::string& path) { return docker_dict(unwrap(load_policy_file(path))); });
 }
 
 }  // namespace omnisandbox::python

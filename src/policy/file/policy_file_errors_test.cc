@@ -351,7 +351,9 @@ TEST(PolicyFileErrors, BombsAreCheap) {
         "[? ",    "[: ",   ": ",    "!",     "&a ", "*a ",  "!!a ",    "---\n",    "...\n",
         "%A b\n", "- a\n", "\"",    "'",     "|\n", "#",    "\n",      " ",        "\t",
         "a\n",    "a ",    "[a]: ", ",",     "]",   "}",    "\"a\\\n", "{a: 1}\n", "\r\n"}) {
-    EXPECT_FALSE(parse_policy_file(repeated(unit, test::rounds(50, 200) * 1000U), "p.yaml").has_value()) << unit;
+    EXPECT_FALSE(
+        parse_policy_file(repeated(unit, test::rounds(50, 200) * 1000U), "p.yaml").has_value())
+        << unit;
   }
   std::string unique = "version: 1\nenvironment: {";
   for (int index = 0; unique.size() < 1000 * 1000; ++index) {
