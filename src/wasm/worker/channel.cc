@@ -40,12 +40,29 @@ bool is_over(const Channel::Deadline& deadline) { return deadline && Clock::now(
 
 }  // namespace
 
-Expected<void> Channel::send(MessageType type, std::string_view payload, const Deadline& deadline,
-                             const linux_::Fd* descriptor) {
+void Channel::hold(MessageType type, std::string_view payload) {
   const Header header{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint16_t>(type),
                       0};
-  outgoing_.assign(reinterpret_cast<const char*>(&header), sizeof header);
+  outgoing_.append(reinterpret_cast<const char*>(&header), sizeof header);
   outgoing_ += payload;
+}
+
+Expected<void> Channel::send(MessageType type, std::string_view payload, const Deadline& deadline,
+                             const linux_::Fd* descriptor) {
+  hold(type, payload);
+  return flush(deadline, descriptor);
+}
+
+Expected<void> Channel::flush(const Deadline& deadline, const linux_::Fd* descriptor) {
+  auto sent = send_held(deadline, descriptor);
+  if (outgoing_.capacity() > kept_buffer_bytes) {
+    outgoing_ = std::string();
+  }
+  outgoing_.clear();
+  return sent;
+}
+
+Expected<void> Channel::send_held(const Deadline& deadline, const linux_::Fd* descriptor) {
   std::string_view left = outgoing_;
   while (!left.empty()) {
     const linux_::Transfer sent = TRY(linux_::send_now(socket_, left, descriptor));
@@ -61,9 +78,6 @@ Expected<void> Channel::send(MessageType type, std::string_view payload, const D
         !TRY(linux_::wait_until_ready(socket_, linux_::Readiness::to_write, deadline))) {
       return too_late();
     }
-  }
-  if (outgoing_.capacity() > kept_buffer_bytes) {
-    outgoing_ = std::string();
   }
   return {};
 }
@@ -81,8 +95,15 @@ Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& d
   if (buffer_.size() < room) {
     buffer_.resize(room);
   }
+  // Who does not look out for a message sleeps until it is there: looking first would be a call
+  // that mostly finds nothing.
+  bool sleeps_first = spin_.count() == 0 && end_ == 0;
   const auto spin_until = Clock::now() + spin_;
   for (;;) {
+    if (sleeps_first &&
+        !TRY(linux_::wait_until_ready(socket_, linux_::Readiness::to_read, deadline))) {
+      return too_late();
+    }
     const std::span<char> free(buffer_.data() + end_, buffer_.size() - end_);
     linux_::Transfer transfer;
     if (static_cast<bool>(take_descriptors_)) {
@@ -104,12 +125,7 @@ Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& d
     if (is_over(deadline)) {
       return too_late();
     }
-    if (spin_.count() > 0 && Clock::now() < spin_until) {
-      continue;
-    }
-    if (!TRY(linux_::wait_until_ready(socket_, linux_::Readiness::to_read, deadline))) {
-      return too_late();
-    }
+    sleeps_first = spin_.count() == 0 || Clock::now() >= spin_until;
   }
 }
 

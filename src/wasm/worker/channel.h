@@ -33,9 +33,13 @@ class Channel {
   /// more than most answers take.
   void set_spin(std::chrono::microseconds spin) { spin_ = spin; }
 
+  /// Keeps a message, which `flush` sends, or `send` before its own: the peer is woken once for
+  /// both.
+  void hold(MessageType type, std::string_view payload);
   /// Errors: `timeout`; `unavailable` when the peer is gone.
   Expected<void> send(MessageType type, std::string_view payload, const Deadline& deadline,
                       const linux_::Fd* descriptor = nullptr);
+  Expected<void> flush(const Deadline& deadline, const linux_::Fd* descriptor = nullptr);
 
   /// The view is valid until the next call.
   struct Message {
@@ -52,6 +56,7 @@ class Channel {
   bool is_quiet();
 
  private:
+  Expected<void> send_held(const Deadline& deadline, const linux_::Fd* descriptor);
   Expected<void> receive_more(std::size_t wanted_bytes, const Deadline& deadline);
 
   linux_::Fd socket_;
@@ -61,7 +66,7 @@ class Channel {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::deque<linux_::Fd> descriptors_;
-  std::string outgoing_;
+  std::string outgoing_;  // what is held, and what is being sent
 };
 
 }  // namespace omnisandbox::wasm::worker

@@ -106,23 +106,24 @@ void GuestSide::begin_run(GuestRun& run) {
   last_error_is_here_ = false;
 }
 
-Expected<void> GuestSide::send_output() {
+void GuestSide::hold_output() {
   if (run_ == nullptr) {
-    return {};
+    return;
   }
-  const auto send = [&](OutputCapture& capture, std::uint8_t stream) -> Expected<void> {
+  for (const std::uint8_t stream : {std::uint8_t{1}, std::uint8_t{2}}) {
+    OutputCapture& capture = stream == 1 ? run_->stdout_capture : run_->stderr_capture;
     const OutputCapture::Piece piece = capture.take_piece();
-    if (piece.bytes.empty() && piece.dropped_bytes == 0) {
-      return {};
+    if (!piece.bytes.empty() || piece.dropped_bytes != 0) {
+      channel_.hold(MessageType::output, encode(Output{.stream = stream,
+                                                       .dropped_bytes = piece.dropped_bytes,
+                                                       .bytes = piece.bytes}));
     }
-    return channel_.send(
-        MessageType::output,
-        encode(
-            Output{.stream = stream, .dropped_bytes = piece.dropped_bytes, .bytes = piece.bytes}),
-        std::nullopt);
-  };
-  auto sent = send(run_->stdout_capture, 1);
-  return sent ? send(run_->stderr_capture, 2) : sent;
+  }
+}
+
+Expected<void> GuestSide::send_output() {
+  hold_output();
+  return channel_.flush(std::nullopt);
 }
 
 void GuestSide::show_output(std::size_t bytes) {
@@ -135,7 +136,8 @@ void GuestSide::show_output(std::size_t bytes) {
 
 std::string_view GuestSide::exchange(MessageType type, std::string_view payload,
                                      MessageType answer_type) {
-  if (!send_output() || !channel_.send(type, payload, std::nullopt)) {
+  hold_output();
+  if (!channel_.send(type, payload, std::nullopt)) {
     leave();
   }
   const auto message = channel_.receive(max_answer_bytes, std::nullopt);

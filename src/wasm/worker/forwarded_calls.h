@@ -52,7 +52,9 @@ class GuestSide {
   void begin_run(GuestRun& run);
   /// The run is gone; nothing is sent on behalf of any until the next one begins.
   void end_run() noexcept { run_ = nullptr; }
-  /// Sends what was printed since the last time.
+  /// What was printed since the last time goes out with the next message.
+  void hold_output();
+  /// Sends it.
   Expected<void> send_output();
   /// The same where it is `bytes` or more.
   void show_output(std::size_t bytes);

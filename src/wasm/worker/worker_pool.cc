@@ -15,8 +15,11 @@ namespace {
 
 // One is always ready, so that the run after a failed one need not wait for its replacement.
 constexpr std::uint32_t spare_workers = 1;
-// With a worker for each core busy, most runs end sooner than another process is started.
+// With a worker for each core busy, most runs end sooner than another process is started. As long
+// as runs that wait get their turn, another process would only take part of a core from the others.
 constexpr std::chrono::milliseconds patience{5};
+// But where some workers are held by runs that sleep, the queue of the others must not grow long.
+constexpr std::chrono::milliseconds longest_wait{50};
 // An executable that starts at all does within milliseconds; a busy machine takes longer.
 constexpr std::chrono::seconds start_timeout{10};
 // From the third failure in a row on, so that a guest which makes its workers crash does not keep
@@ -67,7 +70,7 @@ WorkerPool::~WorkerPool() {
 std::chrono::microseconds WorkerPool::spin() const {
   const std::lock_guard lock(mutex_);
   const std::uint32_t busy = workers_ - static_cast<std::uint32_t>(idle_.size());
-  return waiting_ == 0 && 2 * busy <= cores_ ? spin_time : std::chrono::microseconds(0);
+  return arrivals_.empty() && 2 * busy <= cores_ ? spin_time : std::chrono::microseconds(0);
 }
 
 void WorkerPool::expect_run() {
@@ -83,14 +86,15 @@ Expected<WorkerPool::Lease> WorkerPool::take(Clock::time_point deadline,
   std::unique_lock lock(mutex_);
   ++takes_;
   if (idle_.empty()) {
-    if (waiting_++ == 0) {
-      waiting_since_ = Clock::now();
+    const auto arrival = arrivals_.insert(arrivals_.end(), Clock::now());
+    if (arrivals_.size() == 1) {
+      no_turn_since_ = *arrival;
     }
     to_do_.notify_one();
     const std::uint64_t failed_before = failed_starts_;
     const auto cannot_start = [&] { return failed_starts_ != failed_before && workers_ == 0; };
     freed_.wait_until(lock, stop, deadline, [&] { return !idle_.empty() || cannot_start(); });
-    --waiting_;
+    arrivals_.erase(arrival);
     if (idle_.empty()) {
       if (stop.stop_requested()) {
         return base::make_error(ErrorKind::cancelled,
@@ -102,6 +106,7 @@ Expected<WorkerPool::Lease> WorkerPool::take(Clock::time_point deadline,
       return base::make_error(ErrorKind::timeout,
                               "the deadline passed while the run waited for a worker process");
     }
+    no_turn_since_ = Clock::now();
   }
   const auto taken = takes_oldest_ ? idle_.begin() : std::prev(idle_.end());
   Lease lease(*this, std::move(*taken));
@@ -150,11 +155,12 @@ std::optional<WorkerPool::Clock::time_point> WorkerPool::next_start() const {
   // Who runs one guest only needs no spare.
   const bool wants_spare =
       idle_.size() < spare_workers && (workers_ == 0 ? expects_run_ : takes_ > 1);
-  if (workers_ < cores_ && (waiting_ > 0 || wants_spare)) {
+  if (workers_ < cores_ && (!arrivals_.empty() || wants_spare)) {
     return not_before_;
   }
-  if (waiting_ > 0) {
-    return std::max(not_before_, waiting_since_ + patience);
+  if (!arrivals_.empty()) {
+    const auto too_long = std::max(arrivals_.front(), last_start_) + longest_wait;
+    return std::max(not_before_, std::min(no_turn_since_ + patience, too_long));
   }
   return std::nullopt;
 }
@@ -185,7 +191,8 @@ void WorkerPool::start_one(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   if (worker) {
     idle_.push_back(std::move(*worker));
-    waiting_since_ = Clock::now();
+    last_start_ = Clock::now();
+    no_turn_since_ = last_start_;
     freed_.notify_one();
     return;
   }

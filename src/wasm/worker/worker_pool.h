@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -86,8 +87,9 @@ class WorkerPool {
   std::condition_variable to_do_;              // for the keeper
   std::vector<std::unique_ptr<Worker>> idle_;  // the one used last is last: its caches are warm
   std::uint32_t workers_ = 0;                  // idle, in use and being started
-  std::uint32_t waiting_ = 0;
-  Clock::time_point waiting_since_{};
+  std::list<Clock::time_point> arrivals_;      // of the runs that wait; the oldest first
+  Clock::time_point no_turn_since_{};          // while runs wait: since none of them got a worker
+  Clock::time_point last_start_{};
   Clock::time_point not_before_{};       // back-off
   std::uint32_t failures_in_a_row_ = 0;  // of starts, and of workers that ended by themselves
   std::optional<Error> start_error_;

@@ -164,9 +164,8 @@ class Server {
     Expected<Answer> answer = base::make_error(ErrorKind::internal, "the guest was not run");
     TRY(call_with_stack(component::component_stack_bytes + host_call_stack_bytes,
                         [&] { answer = guests_->run(request, guest); }));
-    const auto sent = side_.send_output();
+    side_.hold_output();
     side_.end_run();
-    TRY(sent);
     if (!answer) {
       return Answer{{.ending = ending_of(std::move(answer).error())}};
     }
