@@ -31,6 +31,7 @@ from mcp import Client, StdioServerParameters
 # The project's own bars, in milliseconds at the median.
 BARS_MS = {"run_python": 8, "read_file": 2, "--help": 10, "eval": 60}
 EVAL_OVER_NODE = 2.0
+IN_FLIGHT = 64
 
 
 async def round_trips(command, folder, rounds):
@@ -51,6 +52,16 @@ async def round_trips(command, folder, rounds):
                 await ask()
                 if number >= 5:  # the first ones load what later ones have
                     samples[name].append((time.perf_counter() - started) * 1000)
+        # As many at once as the server answers side by side.
+        samples["64 at once"] = []
+        for _ in range(max(rounds // 20, 3)):
+            asks = [client.call_tool("run_python", {"code": f"{n} * {n}"}) for n in range(IN_FLIGHT)]
+            started = time.perf_counter()
+            answers = await asyncio.gather(*asks)
+            samples["64 at once"].append((time.perf_counter() - started) * 1000)
+            texts = [answer.content[0].text for answer in answers]
+            if texts != [str(n * n) for n in range(IN_FLIGHT)]:
+                sys.exit(f"not every call in flight was answered: {texts}")
     return samples
 
 

@@ -33,9 +33,10 @@ def seconds_each(call, count):
     return best
 
 
-def in_cpp(build):
+def in_cpp(build, isolation):
     """Seconds of one evaluation, from the C++ benchmark of the same snippet."""
-    done = subprocess.run([build / "bench" / "interpreter_bench", "--benchmark_filter=^evaluate_fresh/python/", "--benchmark_format=json",
+    case = "python_in_worker" if isolation == "worker" else "python"
+    done = subprocess.run([build / "bench" / "interpreter_bench", f"--benchmark_filter=^evaluate_fresh/{case}/", "--benchmark_format=json",
                            "--benchmark_repetitions=5", "--benchmark_min_time=0.1"],
                           capture_output=True, text=True, check=True)
     times = [entry["real_time"] for entry in json.loads(done.stdout)["benchmarks"] if entry["run_type"] == "iteration"]
@@ -99,6 +100,7 @@ def main():
     file = folder / "file"
     file.write_bytes(b"x" * 4096)
     box = Sandbox(Config(capabilities=["fs_read"], allowed_paths=[folder]))
+    in_process = Sandbox(Config(), isolation="in_process")
     runtime = Runtime(Config(), isolation="in_process")
     runtime.compile("echo", build / "guests" / "echo.wasm")
     payload = b"x" * 200
@@ -106,12 +108,14 @@ def main():
         "fs_read": lambda: box.fs_read(file),
         "Runtime.execute": lambda: runtime.execute("echo", stdin=payload),
         "run_python": lambda: box.run_python(CODE),
+        "run_python in this process": lambda: in_process.run_python(CODE),
     }
     assert box.run_python(CODE).stdout == "4950\n" and runtime.execute("echo", stdin=payload).stdout_data == payload
 
-    ratios, scaling, reads = [], [], []
+    in_workers, ratios, scaling, reads = [], [], [], []
     for _ in range(args.rounds):
-        ratios.append(seconds_each(cases["run_python"], 100) / in_cpp(build))
+        in_workers.append(seconds_each(cases["run_python"], 100) / in_cpp(build, "worker"))
+        ratios.append(seconds_each(cases["run_python in this process"], 100) / in_cpp(build, "in_process"))
         scaling.append(cpp_runs_per_second(build, 2000, 8) / python_runs_per_second(cases["Runtime.execute"], 2000, 8))
         reads.append(seconds_each(cases["fs_read"], 2000) * 1e6)
     met = True
@@ -124,11 +128,12 @@ def main():
               f"{'met' if median <= bar else 'NOT met'}")
 
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {args.rounds} rounds, median [lowest … highest]")
-    report("run_python, one line: time of Python's call over C++'s", ratios, "×", BARS["run_python"])
+    report("run_python, one line, in a worker: time over C++'s", in_workers, "×", BARS["run_python"])
+    report("run_python, one line, in this process: time over C++'s", ratios, "×", BARS["run_python"])
     report("fs_read of 4 KiB", reads, "µs", BARS["fs_read_us"])
     report("echo guest on 8 threads: time of Python's over C++'s", scaling, "×", BARS["threads"])
     for name, call in cases.items():
-        calls = args.calls if name != "run_python" else args.calls // 20
+        calls = args.calls // 20 if name.startswith("run_python") else args.calls
         report(f"{name}: what {calls:,} calls leave", [growth(call, calls)], "MiB", BARS["growth_mib"])
     file.unlink()
     folder.rmdir()

@@ -109,7 +109,7 @@ RunResult run_in(Target& target, Command command, const Cancellation* cancellati
 /// A session with what stops it: its cancellation, and an interrupt while it is opened or copies.
 class ContainerSession {
  public:
-  ContainerSession(DockerSession session, std::shared_ptr<std::stop_source> source,
+  ContainerSession(DockerSession session, const std::shared_ptr<std::stop_source>& source,
                    const Cancellation* cancellation)
       : parts_(Parts{.session = std::move(session),
                      .source = source,

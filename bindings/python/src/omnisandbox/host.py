@@ -62,7 +62,7 @@ class HostCalls:
 
     def fs_read(self, path: _input.Path, *, offset: int = 0, length: int | None = None) -> bytes:
         """The bytes of a regular file, or `length` of them from `offset`."""
-        return self._functions.fs_read(os.fsencode(path), offset, length)
+        return self._functions.fs_read(path, offset, length)
 
     def fs_read_text(self, path: _input.Path) -> str:
         """A file that is UTF-8."""
@@ -77,21 +77,21 @@ class HostCalls:
         synced: bool = False,
     ) -> None:
         """A crash leaves the old content or the new one; with `synced` a power failure too."""
-        self._functions.fs_write(os.fsencode(path), _input.data(content), mode, synced)
+        self._functions.fs_write(path, _input.data(content), mode, synced)
 
     def fs_list(self, path: _input.Path) -> list[DirectoryEntry]:
         """Sorted by name, without what the policy hides."""
-        return [DirectoryEntry(os.fsdecode(name), kind) for name, kind in self._functions.fs_list(os.fsencode(path))]
+        return [DirectoryEntry(os.fsdecode(name), kind) for name, kind in self._functions.fs_list(path)]
 
     def fs_stat(self, path: _input.Path) -> FileInfo:
-        return FileInfo(*self._functions.fs_stat(os.fsencode(path)))
+        return FileInfo(*self._functions.fs_stat(path))
 
     def fs_delete(self, path: _input.Path) -> None:
         """A file, or an empty folder."""
-        self._functions.fs_delete(os.fsencode(path))
+        self._functions.fs_delete(path)
 
     def fs_make_directory(self, path: _input.Path) -> None:
-        self._functions.fs_make_directory(os.fsencode(path))
+        self._functions.fs_make_directory(path)
 
     def http_fetch(
         self,
