@@ -96,9 +96,10 @@ function(omnisandbox_library name)
     target_precompile_headers(${target} REUSE_FROM omnisandbox_precompiled)
   endif()
   if(OMNISANDBOX_COVERAGE)
-    # Threads count alike. Tests themselves are not counted.
+    # Threads count alike.
     target_compile_options(${target} PRIVATE --coverage -fprofile-update=atomic)
-    target_link_options(${target} INTERFACE --coverage)
+    # Tests that end a process without its destructors write the counts themselves (src/base/test_child.h).
+    target_link_options(${target} INTERFACE --coverage -Wl,-u,__gcov_dump)
   endif()
   set_property(GLOBAL APPEND PROPERTY omnisandbox_libraries ${target})
   if(OMNISANDBOX_BUILD_TESTS AND arg_TESTS)
@@ -115,6 +116,10 @@ function(omnisandbox_test name)
   # What is tested is optimised; optimising the assertions about it takes half of the time of a build, and more with
   # sanitizers.
   target_compile_options(${target} PRIVATE -O0 -U_FORTIFY_SOURCE)
+  if(OMNISANDBOX_COVERAGE)
+    # Of the inline functions of headers the linker takes the test's copy.
+    target_compile_options(${target} PRIVATE --coverage -fprofile-update=atomic)
+  endif()
   if(OMNISANDBOX_PRECOMPILED_HEADERS)
     target_precompile_headers(${target} REUSE_FROM omnisandbox_precompiled_test)
   endif()

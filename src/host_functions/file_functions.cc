@@ -126,8 +126,8 @@ class Reading {
     const std::size_t before = content_.size();
     // One byte more than is expected: at the end of the file the kernel gives less.
     const std::uint64_t ahead = expected_ >= before ? expected_ - before + 1 : before;
-    const std::uint64_t step = std::min(
-        {std::max<std::uint64_t>(ahead, small_read_bytes), most_ - before, max_read_step_bytes});
+    const std::uint64_t wanted = std::max<std::uint64_t>(ahead, small_read_bytes);
+    const std::uint64_t step = std::min({wanted, most_ - before, max_read_step_bytes});
     std::string more(step, '\0');
     const std::size_t count = TRY(read_into(std::as_writable_bytes(std::span(more))));
     more.resize(count);

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -13,7 +12,9 @@
 #include <random>
 #include <thread>
 
+#include "base/test_child.h"
 #include "host_functions/file_test_run.h"
+#include "linux/test_own_mounts.h"
 
 namespace omnisandbox::host_functions {
 namespace {
@@ -253,30 +254,11 @@ TEST_F(FileWriting, WhatAKilledWriterLeftIsRemovedByTheNext) {
   EXPECT_EQ(leftovers("work"), 1U);
 }
 
-// Runs `body` in a process of its own; its result is the exit code.
-template <class Body>
-int in_child(Body&& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::_exit(body());
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 TEST_F(FileWriting, AFullDiskIsSaidAndTheOldContentStays) {
   constexpr int no_namespace = 77;
-  const int result = in_child([this] {
-    const uid_t user = ::getuid();
-    const gid_t group = ::getgid();
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-      return no_namespace;
-    }
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-    std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
-    if (::mount("tmpfs", in("work").c_str(), "tmpfs", 0, "size=64k") != 0) {
+  const int result = test::in_child([this] {
+    if (!linux_::take_own_mounts() ||
+        ::mount("tmpfs", in("work").c_str(), "tmpfs", 0, "size=64k") != 0) {
       return no_namespace;
     }
     Config large = config();

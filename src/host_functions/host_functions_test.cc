@@ -46,6 +46,46 @@ TEST(HostFunctions, AllFourUnderOnePolicy) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(HostFunctions, FilesAreListedExaminedMadeAndDeleted) {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "omnisandbox-functions-XXXXXX").string();
+  const std::filesystem::path folder = std::filesystem::canonical(::mkdtemp(pattern.data()));
+  std::ofstream(folder / "in") << "hello";
+  const auto policy = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
+                                       .allowed_paths = {folder.string()}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  auto functions = HostFunctions::create(*policy, {.run_id = "first"});
+  ASSERT_TRUE(functions) << functions.error().message;
+  EXPECT_EQ(functions->run_id(), "first");
+  EXPECT_EQ(functions->policy().config().allowed_paths.size(), 1u);
+
+  EXPECT_EQ(functions->fs_stat((folder / "in").string())->size_bytes, 5u);
+  ASSERT_TRUE(functions->fs_make_directory((folder / "made").string()));
+  const auto entries = functions->fs_list(folder.string());
+  ASSERT_TRUE(entries) << entries.error().message;
+  ASSERT_EQ(entries->size(), 2u);
+  EXPECT_EQ(entries->at(1).name, "made");
+  EXPECT_EQ(entries->at(1).type, FileType::directory);
+  ASSERT_TRUE(functions->fs_delete((folder / "in").string()));
+  EXPECT_FALSE(std::filesystem::exists(folder / "in"));
+
+  EXPECT_EQ(functions->fs_stat("/etc/passwd").error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->fs_list("/etc").error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->fs_make_directory("/etc/omnisandbox").error().kind, ErrorKind::denied);
+  EXPECT_EQ(functions->fs_delete("/etc/passwd").error().kind, ErrorKind::denied);
+  EXPECT_TRUE(std::filesystem::exists("/etc/passwd"));
+  EXPECT_EQ(functions->denials().size(), 4u);
+
+  // Another run takes the place of this one, with its own name and its own denials.
+  functions = HostFunctions::create(*policy, {.run_id = "second"});
+  ASSERT_TRUE(functions);
+  HostFunctions moved = *std::move(functions);
+  moved = HostFunctions::create(*policy, {.run_id = "third"}).value();
+  EXPECT_EQ(moved.run_id(), "third");
+  EXPECT_EQ(moved.denial_count(), 0u);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(HostFunctions, ExecRunNeedsAPolicyAndASandbox) {
   const auto policy =
       Policy::compile({.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}});

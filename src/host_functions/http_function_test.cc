@@ -5,8 +5,10 @@
 
 #include <future>
 
+#include "base/test_sanitizer.h"
 #include "egress/http_test_server.h"
 #include "host_functions/http_test_run.h"
+#include "policy/limits.h"
 
 namespace omnisandbox::host_functions {
 namespace {
@@ -165,6 +167,17 @@ TEST(HttpFetch, BadRequestsAreRefusedUnsent) {
         << request.url << request.method;
   }
   EXPECT_EQ(server.connections(), 0);
+}
+
+TEST(HttpFetch, ABodyLargerThanAnyBufferIsNotSent) {
+  if (omnisandbox::test::has_shadow_memory) {
+    GTEST_SKIP() << "needs more memory than a sanitizer leaves";
+  }
+  HttpRun run({std::string("127.0.0.1:1")});
+  HttpRequest request{.url = "http://127.0.0.1:1/", .method = "POST"};
+  request.body.resize(policy::max_buffer_bytes + 1);
+  EXPECT_THAT(run.answer(request), StartsWith("too_large: the request's body is longer than"));
+  EXPECT_TRUE(run.records.empty()) << "nothing was judged";
 }
 
 class Redirects : public ::testing::Test {

@@ -105,6 +105,21 @@ TEST(RunContext, KeepsABoundedListOfDenials) {
   EXPECT_EQ(context->denial_count(), 1'000u);
 }
 
+TEST(RunContext, WhatItsCommandsWereRefusedBelongsToTheRun) {
+  const auto context = make_context({});
+  static_cast<void>(context->refused("fs_read", some_denial("/own")));
+  Result command;
+  for (std::size_t index = 0; index < max_reported_denials; ++index) {
+    command.denials.push_back(some_denial("/of the command"));
+  }
+  command.denial_count = 1'000;
+  context->add_denials_of(command);
+  EXPECT_EQ(context->denial_count(), 1'001u);
+  ASSERT_EQ(context->denials().size(), max_reported_denials) << "no more than are reported";
+  EXPECT_EQ(context->denials()[0].resource, "/own");
+  EXPECT_EQ(context->denials()[1].resource, "/of the command");
+}
+
 TEST(RunContext, NoAuditNoRunWhereThePolicySaysSo) {
   auto policy = Policy::compile({.audit_required = true});
   ASSERT_TRUE(policy);
@@ -113,8 +128,13 @@ TEST(RunContext, NoAuditNoRunWhereThePolicySaysSo) {
       make_context({.audit_required = true}, {.audit = std::make_shared<FailingSink>()});
   EXPECT_EQ(context->granted(Capability::fs_read, "fs_read", "/a", "rule").error().kind,
             ErrorKind::unavailable);
+  const Error unrecorded = context->refused("fs_read", some_denial("/b"));
+  EXPECT_EQ(unrecorded.kind, ErrorKind::unavailable) << "a denial is not recorded either";
+  EXPECT_NE(unrecorded.message.find("the disk is full"), std::string::npos) << unrecorded.message;
+  EXPECT_EQ(context->denial_count(), 1u);
   const auto lenient = make_context({}, {.audit = std::make_shared<FailingSink>()});
   EXPECT_TRUE(lenient->granted(Capability::fs_read, "fs_read", "/a", "rule"));
+  EXPECT_EQ(lenient->refused("fs_read", some_denial("/b")).kind, ErrorKind::denied);
 }
 
 }  // namespace
