@@ -59,15 +59,15 @@ inline Fd hand_over(const std::vector<long>& numbers) {
   program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return Fd(static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                       SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter)));
+  return Fd(static_cast<int>(
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter)));
 }
 
 /// Runs `body` in a thread of its own. Each of its system calls in `numbers` waits for what
 /// `answer`, called with the call's `seccomp_data` in this thread, says: so a test gets the errors
-/// that a kernel gives seldom, or has something happen right before a call. What the arguments point
-/// to is there to be read, and written, as both are one process. False, and `body` is not run, where
-/// the kernel hands no calls over. For tests only.
+/// that a kernel gives seldom, or has something happen right before a call. What the arguments
+/// point to is there to be read, and written, as both are one process. False, and `body` is not
+/// run, where the kernel hands no calls over. For tests only.
 template <class Answer, class Body>
 bool with_calls_answered(const std::vector<long>& numbers, Answer&& answer, Body&& body) {
   std::promise<Fd> handed;
@@ -118,7 +118,8 @@ bool with_later_call_failing(long number, int before, int error_number, Body&& b
 /// What an argument of a call points to.
 template <class T>
 T* pointed_to(const seccomp_data& call, int argument) {
-  return reinterpret_cast<T*>(static_cast<std::uintptr_t>(call.args[argument]));  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<T*>(
+      static_cast<std::uintptr_t>(call.args[argument]));  // NOLINT(performance-no-int-to-ptr)
 }
 
 }  // namespace omnisandbox::linux_
