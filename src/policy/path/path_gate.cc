@@ -41,8 +41,16 @@ class Passage {
   /// `act(path, grant)` fails with ELOOP when there is a link on the path after all.
   Answer run() {
     Lookup lookup = text_.has_parent_steps ? Lookup::walked : Lookup::as_written;
+    std::optional<Denial> refused_as_written;
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
-      auto found = TRY(lookup == Lookup::walked ? walk() : as_written());
+      Found walked = lookup == Lookup::walked ? walk() : as_written();
+      if (!walked) {
+        // What is closed under its own name is no more than that where no link leads elsewhere.
+        return refused_as_written && !walked.error().denial
+                   ? Error::from_denial(*std::move(refused_as_written))
+                   : std::move(walked).error();
+      }
+      std::optional<WalkedPath>& found = *walked;
       if (!found) {
         continue;  // changed while we looked
       }
@@ -55,7 +63,9 @@ class Passage {
           found->path = *spelled;
           grant = judge_.judge_path(found->path, question_.use, question_.path);
         }
-        if (!grant && may_lead_elsewhere(found->path)) {
+        if (!grant) {
+          // A link on the way may lead to what is open.
+          refused_as_written = std::move(grant).error();
           lookup = Lookup::walked;
           continue;
         }
@@ -90,12 +100,6 @@ class Passage {
 
   std::optional<std::string> other_spelling(std::string_view path) const {
     return question_.view == PathView::host ? judge_.resolve_spelling(path) : std::nullopt;
-  }
-
-  // A path that may be read and not written can be a link to one that may be written.
-  bool may_lead_elsewhere(std::string_view path) const {
-    return question_.use != PathUse::read &&
-           judge_.judge_path(path, PathUse::read, question_.path).has_value();
   }
 
   const PathJudge& judge_;

@@ -161,6 +161,29 @@ TEST_F(PathGateTest, LinksThatStayInsideAreFollowed) {
   EXPECT_EQ(open(in("work/to_folder/file"))->canonical, in("work/sub/deep/file"));
 }
 
+// The name as it is written is on the list of secrets, and no rule names it; what it leads to is
+// named.
+TEST_F(PathGateTest, WhereALinkLeadsDecidesAndNotTheNameBefore) {
+  folder_.write("work/.git/hooks/run", "hook");
+  folder_.write("work/.git/hooks/other", "not named");
+  folder_.link("alias", "work");
+  folder_.write("work/sub/.env", "a secret");
+  use(Config{.capabilities = {Capability::fs_read, Capability::fs_write},
+             .allowed_paths = {in(""), {in("work/.git/hooks/run"), PathAccess::read}}});
+  EXPECT_EQ(content(in("alias/.git/hooks/run")), "hook");
+  EXPECT_EQ(content(in("alias/./sub/../.git/hooks/run")), "hook");
+  EXPECT_EQ(open(in("alias/.git/hooks/run"), O_WRONLY, PathUse::write).error().kind,
+            ErrorKind::denied);
+  for (const char* secret : {"alias/.git/hooks/other", "alias/sub/.env", "alias/absent/.env",
+                             "work/file/.env", "work/absent/.env"}) {
+    const auto refused = open(in(secret));
+    ASSERT_FALSE(refused) << secret;
+    EXPECT_EQ(refused.error().kind, ErrorKind::denied) << secret;
+    ASSERT_TRUE(refused.error().denial) << secret;
+    EXPECT_THAT(refused.error().denial->rule, HasSubstr("built-in secret")) << secret;
+  }
+}
+
 TEST_F(PathGateTest, LinksThatLeadOutAreDeniedWithTheirNameAndTarget) {
   folder_.link("work/last", in("outside/secret"));
   folder_.link("work/middle", in("outside"));
