@@ -103,6 +103,22 @@ TEST(NamePatterns, KnowWhatTheyMayMatchBeneath) {
   EXPECT_EQ(begun(patterns, "/home/u/.ssh"), "") << "taken away itself";
 }
 
+TEST(NamePatterns, AnExceptionTakesNothingAwayBeneath) {
+  NamePatterns patterns;
+  auto exception = parse_name_pattern("**/.config/example");
+  ASSERT_TRUE(exception);
+  exception->source = PatternSource::built_in;
+  exception->most = PathAccess::read_write;
+  patterns.add(*std::move(exception));
+  EXPECT_EQ(begun(patterns, "/home/u/.config"), "");
+  EXPECT_EQ(match(patterns, "/home/u/.config/example"), "");
+}
+
+TEST(NamePatterns, NothingBeginsAtTheRootItself) {
+  const auto patterns = patterns_of({"**/.config/gcloud", "**/*/key"});
+  EXPECT_EQ(patterns.begun_at("/", 0), nullptr);
+}
+
 TEST(NamePatterns, MistakesAreRefused) {
   for (const char* text : {"**/", "**", "**//a", "**/a//b", "**/a/", "**/..", "**/./a", "**/a/**/b",
                            "**/a**", "", "a", "a/b"}) {

@@ -50,11 +50,8 @@ std::string_view type_name(mode_t mode) {
       return "a FIFO";
     case S_IFSOCK:
       return "a socket";
-    case S_IFCHR:
-    case S_IFBLK:
-      return "a device";
     default:
-      return "neither a file nor a folder";
+      return "a device";  // links are not opened, and there is nothing else
   }
 }
 

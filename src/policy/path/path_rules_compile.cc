@@ -16,18 +16,12 @@ namespace {
 constexpr std::string_view everything = "*";
 constexpr std::uint64_t resolve_rule = RESOLVE_NO_MAGICLINKS;
 
+// Of an access that is decided: none is `automatic` any more.
 std::string_view name_of(PathAccess access) {
-  switch (access) {
-    case PathAccess::none:
-      return "none";
-    case PathAccess::read:
-      return "read";
-    case PathAccess::read_write:
-      return "read_write";
-    case PathAccess::automatic:
-      break;
+  if (access == PathAccess::read_write) {
+    return "read_write";
   }
-  return "automatic";
+  return access == PathAccess::read ? "read" : "none";
 }
 
 struct GrantedUses {
@@ -125,11 +119,26 @@ Error opening_failed(const Draft& draft, const Error& cause) {
     case ELOOP:
       return draft.error(ErrorKind::invalid_argument,
                          "it leads through a link of /proc, or through too many links");
-    case ENOSYS:
-      return draft.error(ErrorKind::unavailable, "this kernel has no openat2 (Linux 5.6)");
     default:
       return draft.error(cause);
   }
+}
+
+Expected<linux_::Fd> open_slash() {
+  auto slash = linux_::open_at2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, resolve_rule);
+  if (!slash && slash.error().system_errno == ENOSYS) {
+    return base::make_error(
+        ErrorKind::unavailable,
+        "allowed_paths need openat2(2), which this kernel (before Linux 5.6) or "
+        "a filter over this process does not have; without it no path is opened");
+  }
+  return slash;
+}
+
+// Whether a failure means that there is nothing of that name, as far as this user can see.
+bool means_missing(const Error& error) {
+  return error.system_errno == ENOENT || error.system_errno == ENOTDIR ||
+         error.system_errno == EACCES || error.system_errno == ELOOP;
 }
 
 // The canonical path of something that need not exist: its first parts are canonicalised as far as
@@ -145,7 +154,8 @@ Expected<std::string> canonicalise_missing(const linux_::Fd& slash, std::string_
         result = name.empty() ? result : join(result, name);
       }
       return result;
-    } else if (found.error().system_errno == ENOSYS || existing == "/") {
+    } else if (!means_missing(found.error()) || existing == "/") {
+      // What may be there after all could be a link, and the rule would miss what that leads to.
       return std::move(found).error();
     }
     existing = parent_of(existing);
@@ -166,7 +176,7 @@ class PathRulesCompiler {
       TRY(compiler.add_built_in_secrets());
     }
     if (!config.allowed_paths.empty()) {
-      compiler.slash_ = TRY(linux_::open_at2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, resolve_rule));
+      compiler.slash_ = TRY(open_slash());
     }
     for (std::size_t index = 0; index < config.allowed_paths.size(); ++index) {
       const PathRule& rule = config.allowed_paths[index];
@@ -238,7 +248,7 @@ class PathRulesCompiler {
     TRY(refuse_guest_path(draft));
     auto canonical = canonicalise_missing(slash_, path);
     if (!canonical) {
-      return draft.error(canonical.error());
+      return opening_failed(draft, canonical.error());
     }
     const Index::Rule rule{.access = PathAccess::none,
                            .root = nullptr,
@@ -310,7 +320,10 @@ class PathRulesCompiler {
   // knows where it leads.
   static std::string spelling_of(std::string_view path, const std::string& canonical) {
     auto parsed = parse_path(path);
-    return parsed && !parsed->has_parent_steps ? std::move(parsed->path) : canonical;
+    if (parsed && !parsed->has_parent_steps) {
+      return std::move(parsed->path);
+    }
+    return canonical;
   }
 
   static Expected<std::string> guest_path_of(const Draft& draft, const std::string& spelling) {
