@@ -184,6 +184,79 @@ TEST_F(PolicyTest, ExplainsRequestsWithTheirMethod) {
 }
 
 // A name that means another file since the base was compiled must not widen what the base allows.
+TEST_F(PolicyTest, WarningsAndCapabilitiesAreTold) {
+  const auto policy = Policy::compile({.capabilities = {Capability::exec_run},
+                                       .allowed_commands = {"/no/such/omnisandbox-command"}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_TRUE(policy->has(Capability::exec_run));
+  EXPECT_FALSE(policy->has(Capability::fs_read));
+  ASSERT_EQ(policy->warnings().size(), 1u);
+  EXPECT_NE(policy->warnings()[0].message.find("is absent"), std::string::npos);
+  const Explanation unknown = policy->explain(static_cast<Capability>(99), "/x");
+  EXPECT_FALSE(unknown.allowed);
+  EXPECT_EQ(unknown.reason, "there is no such capability");
+}
+
+TEST_F(PolicyTest, WhatHoldsSomethingClosedIsNotMoved) {
+  const auto policy = Policy::compile(
+      {.capabilities = {Capability::fs_read, Capability::fs_write},
+       .allowed_paths = {path("data"), {path("data/inner"), PathAccess::none}, path("other")}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  const policy::CompiledPolicy& compiled = policy->compiled();
+  EXPECT_TRUE(compiled.judge_path(path("data"), policy::PathUse::write, "data"));
+  EXPECT_TRUE(compiled.judge_path(path("other"), policy::PathUse::move, "other"));
+  const auto moved = compiled.judge_path(path("data"), policy::PathUse::move, "data");
+  ASSERT_FALSE(moved);
+  EXPECT_NE(moved.error().reason.find("out of the reach of the rule"), std::string::npos);
+  EXPECT_NE(moved.error().rule.find("inner"), std::string::npos) << moved.error().rule;
+  // An outer layer's rule counts as well.
+  const auto narrower =
+      policy->narrow({.capabilities = {Capability::fs_write}, .allowed_paths = {path("data")}});
+  ASSERT_TRUE(narrower) << narrower.error().message;
+  EXPECT_FALSE(narrower->compiled().judge_path(path("data"), policy::PathUse::move, "data"));
+}
+
+TEST_F(PolicyTest, ACommandOfANarrowerPolicyGetsNoMoreMemoryThanTheBaseGives) {
+  CommandRule generous("true");
+  generous.memory_limit_mb = 4096;
+  Config config{.capabilities = {Capability::exec_run}, .allowed_commands = {"true"}};
+  config.memory_limit_mb = 100;
+  const auto base = Policy::compile(config);
+  ASSERT_TRUE(base) << base.error().message;
+  const auto narrower = base->narrow(
+      {.capabilities = {Capability::exec_run}, .allowed_commands = {std::move(generous)}});
+  ASSERT_TRUE(narrower) << narrower.error().message;
+  const auto grant = narrower->compiled().judge_command("true", {});
+  ASSERT_TRUE(grant) << grant.error().reason;
+  EXPECT_EQ(grant->terms.memory_limit_mb, 100u);
+}
+
+TEST_F(PolicyTest, AStarTrustsNoFileThatItsPolicyCanWrite) {
+  std::string folder = "/var/lib/omnisandbox-test-XXXXXX";
+  if (::getuid() != 0 || ::mkdtemp(folder.data()) == nullptr) {
+    GTEST_SKIP() << "only root has a folder that nobody else may write";
+  }
+  const std::string tool = folder + "/tool";
+  std::ofstream(tool) << "#!/bin/sh\n";
+  std::filesystem::permissions(tool, std::filesystem::perms(0755));
+  const auto base =
+      Policy::compile({.capabilities = {Capability::exec_run}, .allowed_commands = {tool}});
+  ASSERT_TRUE(base) << base.error().message;
+  Config star{.capabilities = {Capability::exec_run}, .allowed_commands = {"*"}};
+  const auto same = base->narrow(star);
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_TRUE(same->compiled().judge_command(tool, {}));
+  star.capabilities.push_back(Capability::fs_write);
+  star.allowed_paths = {folder};
+  const auto writing = base->narrow(star);
+  ASSERT_TRUE(writing) << writing.error().message;
+  const auto answer = writing->compiled().judge_command(tool, {});
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().reason.find("lies where the policy itself can write"), std::string::npos)
+      << answer.error().reason;
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(PolicyTest, ANarrowerPolicyMeansTheSameFilesOfCommands) {
   std::string folder = "/var/lib/omnisandbox-test-XXXXXX";
   if (::getuid() != 0 || ::mkdtemp(folder.data()) == nullptr) {

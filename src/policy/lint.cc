@@ -40,12 +40,12 @@ void lint_capabilities(const Config& config, std::vector<PolicyWarning>& warning
   };
   for (const Need& need : needs) {
     if (grants(config, need.capability) && need.is_empty) {
+      const std::string_view name = to_string(need.capability);
       warnings.push_back(
           {.where = "capabilities",
-           .message = fmt::format("{} is granted and {} is empty, so that it opens nothing",
-                                  to_string(need.capability), need.list),
-           .advice = fmt::format("list in {} what is needed, or take {} out", need.list,
-                                 to_string(need.capability))});
+           .message = fmt::format("{} is granted and {} is empty, so that it opens nothing", name,
+                                  need.list),
+           .advice = fmt::format("list in {} what is needed, or take {} out", need.list, name)});
     }
   }
   const bool any_file = grants(config, Capability::fs_read) || grants(config, Capability::fs_write);

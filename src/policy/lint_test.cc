@@ -316,6 +316,10 @@ TEST(Lint, Docker) {
   }
   EXPECT_TRUE(warns(warnings_of({.security_opt = {"seccomp=unconfined"}}), "docker.security_opt",
                     "switches a protection off"));
+  EXPECT_TRUE(warns(warnings_of({.security_opt = {"label=disable"}}), "docker.security_opt",
+                    "label=disable switches a protection off"));
+  EXPECT_FALSE(warns(warnings_of({.security_opt = {"no-new-privileges"}}), "docker.security_opt",
+                     "switches a protection off"));
   const Warnings mounts = warnings_of({.mounts = {{"/tmp/data", "/a"},
                                                   {"/var/run/docker.sock", "/b"},
                                                   {"/tmp/data", "/c", false},

@@ -183,6 +183,14 @@ TEST(ContainerRules, CommandsMatchByNameAndTakeTheirRulesTerms) {
   EXPECT_FALSE(judge_container_command(policy.compiled(), "other", status));
 }
 
+TEST(ContainerRules, WithoutTheCapabilityNoCommandIsAllowed) {
+  const auto policy = Policy::compile(Config{.allowed_commands = {"tool"}});
+  ASSERT_TRUE(policy);
+  const auto judged_command = judge_container_command(policy->compiled(), "tool", {});
+  ASSERT_FALSE(judged_command);
+  EXPECT_EQ(judged_command.error().reason, "the capability exec_run is not granted");
+}
+
 TEST(ContainerRules, AWorkingFolderIsNeverInProc) {
   for (const char* folder : {"/proc/self/fd/7", "/proc", "//proc//self/cwd", "/./proc/1/root",
                              "/dev/fd/3", "/a/../proc/self/fd/7"}) {

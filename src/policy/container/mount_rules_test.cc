@@ -1,8 +1,10 @@
 #include "policy/container/mount_rules.h"
 
+#include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -10,6 +12,8 @@
 #include <fstream>
 
 #include "linux/fd.h"
+#include "linux/test_answered_calls.h"
+#include "linux/test_ordinary_user.h"
 
 namespace omnisandbox::policy {
 namespace {
@@ -139,6 +143,62 @@ TEST_F(MountRules, AFileWithOtherNamesIsNotOpenedForWriting) {
   fs::create_hard_link(root_ / "allowed/file", root_ / "other/name");
   expect_denied(config(true), root_ / "allowed/file", false);
   EXPECT_TRUE(judged(config(true), {(root_ / "allowed/file").string(), "/file", true}));
+}
+
+TEST_F(MountRules, AFolderThatCannotBeLookedThroughIsNotMounted) {
+  fs::permissions(root_, fs::perms(0755));
+  fs::permissions(root_ / "allowed/sub", fs::perms(0311));
+  const bool works = linux_::as_ordinary_user([this] {
+    const auto grant = judged(config(false), {(root_ / "allowed").string(), "/data", true});
+    ASSERT_FALSE(grant);
+    EXPECT_EQ(grant.error().kind, ErrorKind::denied);
+    EXPECT_THAT(grant.error().message,
+                HasSubstr((root_ / "allowed/sub").string() + " cannot be looked through"));
+  });
+  fs::permissions(root_ / "allowed/sub", fs::perms(0755));
+  if (!works) GTEST_SKIP() << "root cannot become an ordinary user here";
+  EXPECT_TRUE(judged(config(false), {(root_ / "allowed").string(), "/data", true}));
+}
+
+// A folder with as many entries as may be looked through: the kernel would give it in as many
+// parts, and it would take minutes to make.
+class EndlessFolder {
+ public:
+  linux_::CallAnswer list(const seccomp_data& call) {
+    auto* buffer = linux_::pointed_to<char>(call, 1);
+    std::size_t length = 0;
+    constexpr std::string_view name = "x";
+    constexpr std::size_t entry_bytes = (offsetof(dirent64, d_name) + name.size() + 1 + 7) / 8 * 8;
+    while (given_ < max_searched_mount_entries && length + entry_bytes <= call.args[2]) {
+      auto* entry = reinterpret_cast<dirent64*>(buffer + length);
+      entry->d_ino = ++given_;
+      entry->d_reclen = entry_bytes;
+      entry->d_type = DT_REG;
+      entry->d_name[name.copy(entry->d_name, name.size())] = '\0';
+      length += entry_bytes;
+    }
+    return linux_::CallAnswer::returned(static_cast<std::int64_t>(length));
+  }
+
+ private:
+  std::size_t given_ = 0;
+};
+
+TEST_F(MountRules, AFolderWithTooMuchToLookThroughIsNotMounted) {
+  fs::remove(root_ / "allowed/file");  // what is left is "sub"
+  EndlessFolder endless;
+  int listed = 0;
+  const auto answer = [&](const seccomp_data& call) {
+    // Two calls for "allowed": what is in it, and its end.
+    return ++listed <= 2 ? linux_::CallAnswer::carried_out() : endless.list(call);
+  };
+  const bool works = linux_::with_calls_answered({SYS_getdents64}, answer, [this] {
+    const auto grant = judged(config(false), {(root_ / "allowed").string(), "/data", true});
+    ASSERT_FALSE(grant);
+    EXPECT_EQ(grant.error().kind, ErrorKind::too_large) << grant.error().message;
+    EXPECT_THAT(grant.error().message, HasSubstr("mount a narrower folder"));
+  });
+  if (!works) GTEST_SKIP() << "this kernel hands no system calls over";
 }
 
 TEST_F(MountRules, WhatIsNotThereIsSaid) {

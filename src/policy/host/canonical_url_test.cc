@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "policy/host/host_name.h"
+
 namespace omnisandbox::policy {
 namespace {
 
@@ -39,6 +41,16 @@ TEST(CanonicalUrl, HasOneSpelling) {
       {"https://a/", "https://a/"},
   };
   for (const Case& c : cases) EXPECT_EQ(canonical(c.url), c.expected) << c.url;
+}
+
+TEST(CanonicalHost, ABracketMustBeClosed) {
+  for (const char* host : {"[", "[::1", "[::1]x"}) {
+    const auto canonical_host = canonicalise_host(host);
+    ASSERT_FALSE(canonical_host) << host;
+    EXPECT_NE(canonical_host.error().find("no closing bracket"), std::string::npos)
+        << canonical_host.error();
+  }
+  EXPECT_EQ(canonicalise_host("[::1]")->text, "::1");
 }
 
 TEST(CanonicalUrl, ReadsEverySpellingOfAnIpv4Address) {

@@ -77,17 +77,18 @@ std::string describe_ports(const ParsedHostRule& rule) {
   return fmt::format("{} {}", is_one ? "port" : "ports", join(ports));
 }
 
-std::string_view name_of(Schemes scheme) { return scheme == Schemes::https ? "https" : "http"; }
-
 std::string explain(const ParsedHostRule& rule, std::size_t index, Mismatch mismatch,
                     const Question& question) {
   const std::string name = fmt::format("allowed_hosts[{}]", index);
   switch (mismatch) {
     case Mismatch::port:
       return fmt::format("{} allows {}, not {}", name, describe_ports(rule), question.port);
-    case Mismatch::scheme:
-      return fmt::format("{} does not allow {} on port {}, only {}", name, name_of(question.scheme),
-                         question.port, question.scheme == Schemes::https ? "http" : "https");
+    case Mismatch::scheme: {
+      const bool asks_https = question.scheme == Schemes::https;
+      return fmt::format("{} does not allow {} on port {}, only {}", name,
+                         asks_https ? "https" : "http", question.port,
+                         asks_https ? "http" : "https");
+    }
     case Mismatch::tunnel:
       return fmt::format("{} limits {}, which nobody can check inside a tunnel", name,
                          rule.path_prefix.empty() ? "methods" : "paths");
@@ -100,13 +101,12 @@ std::string explain(const ParsedHostRule& rule, std::size_t index, Mismatch mism
           "behind an encoding)",
           name, rule.path_prefix);
     case Mismatch::method:
-      if (rule.methods.empty())
-        return fmt::format("{} does not list the method {}", name,
-                           base::printable(question.method, 40));
-      return fmt::format("{} allows only {}, not {}", name, join(rule.methods),
-                         base::printable(question.method, 40));
+      break;
   }
-  return {};
+  const std::string method = base::printable(question.method, 40);
+  return rule.methods.empty()
+             ? fmt::format("{} does not list the method {}", name, method)
+             : fmt::format("{} allows only {}, not {}", name, join(rule.methods), method);
 }
 
 // Asks the groups that cover a host, one after the other; afterwards knows the answer.

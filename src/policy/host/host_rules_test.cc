@@ -1,5 +1,6 @@
 #include "policy/host/host_rules.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -227,6 +228,22 @@ TEST(HostRules, AnyRuleThatAllowsSuffices) {
             "allowed_hosts[0] allows only GET, not POST");
   EXPECT_EQ(judge(rules, "http://a.example:8080/"), "rule 2");
   EXPECT_EQ(judge(rules, "http://a.example:9000/"), "rule 3");
+}
+
+TEST(HostRules, ADenialLooksAtSomeOfManyRulesAndStaysADenial) {
+  for (const std::string host : {"many.example", "*.many.example", "10.0.0.0/8"}) {
+    std::vector<HostRule> list;
+    for (int port = 1; port <= 500; ++port) {
+      list.emplace_back(fmt::format("http://{}:{}", host, port));
+    }
+    list.emplace_back("https://*");  // covers another scheme
+    const auto rules = rules_of(list);
+    const std::string name = host.starts_with("*")   ? "a.many.example"
+                             : host.starts_with("1") ? "10.1.2.3"
+                                                     : "many.example";
+    EXPECT_THAT(judge(rules, "http://" + name + ":501/"), HasSubstr("allowed_hosts[0]"));
+    EXPECT_EQ(judge(rules, "http://" + name + ":500/"), "rule 499");
+  }
 }
 
 TEST(HostRules, AddressesMustBeListed) {
@@ -470,6 +487,10 @@ TEST(HostRules, BadRulesSayWhatToWrite) {
   EXPECT_THAT(compile_error("example.com/a/%2e%2e/b"), HasSubstr("write the path plainly"));
   EXPECT_THAT(compile_error("example.com/a/..%2fb"), HasSubstr("write the path plainly"));
   EXPECT_THAT(compile_error("example.com/%"), HasSubstr("percent sign"));
+  EXPECT_THAT(compile_error("example.com/" + std::string(max_url_bytes, 'a')),
+              HasSubstr(fmt::format("longer than {} bytes", max_url_bytes)));
+  EXPECT_THAT(compile_error(HostRule("example.com", std::vector<std::string>(65, "GET"))),
+              HasSubstr("more than 64 methods"));
   EXPECT_THAT(compile_error(HostRule("example.com", {"get"})), HasSubstr("upper case"));
   EXPECT_THAT(compile_error(HostRule("example.com", {""})), HasSubstr("upper case"));
   EXPECT_THAT(compile_error(HostRule("example.com", {"*"})),

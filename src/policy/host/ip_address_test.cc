@@ -235,5 +235,19 @@ TEST(SpecialPurpose, KnowsWhichRangesHoldSuchAddresses) {
   }
 }
 
+TEST(IpAddress, IsTheUnspecifiedOneUntilItIsSet) {
+  const IpAddress unset;
+  EXPECT_EQ(unset.to_string(), "0.0.0.0");
+  EXPECT_EQ(unset, *IpAddress::parse("0.0.0.0"));
+}
+
+TEST(IpRange, WiderRangesAtOneBaseComeFirst) {
+  const auto range = [](const char* text) { return *IpRange::parse(text); };
+  EXPECT_LT(range("10.0.0.0/8"), range("10.0.0.0/9"));
+  EXPECT_LT(range("10.0.0.0/9"), range("10.128.0.0/9"));
+  EXPECT_LT(range("fc00::/7"), range("fc00::/8"));
+  EXPECT_NE(range("10.0.0.0/8"), range("10.0.0.0/9"));
+}
+
 }  // namespace
 }  // namespace omnisandbox::policy
