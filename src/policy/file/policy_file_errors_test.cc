@@ -44,6 +44,7 @@ TEST(PolicyFileErrors, Keys) {
   expect_body_refused("memoryLimitMb: 16", "2:1", "did you mean \"memory_limit_mb\"?");
   expect_body_refused("paths: [/a]", "2:1", "did you mean \"allowed_paths\"?");
   expect_body_refused("allowed-hosts: []", "2:1", "did you mean \"allowed_hosts\"?");
+  expect_body_refused(std::string(200, 't') + ": 1", "2:1", "; the keys here are version");
   expect_body_refused("zzzzzz: 1", "2:1",
                       "unknown key \"zzzzzz\"; the keys here are version, capabilities,");
   expect_body_refused("allowed_paths:\n  - {path: /a, acces: read}", "3:16",

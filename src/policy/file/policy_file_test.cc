@@ -251,6 +251,8 @@ void expect_sound_keys() {
     EXPECT_FALSE(key.description.empty()) << key.name;
     EXPECT_TRUE(key.description.ends_with('.')) << key.name;
     EXPECT_LE(key.minimum, key.maximum) << key.name;
+    EXPECT_TRUE(key.required || !key.when_unset.empty() || !key.default_value.is_null())
+        << key.name << " says what holds without it";
     // The example is a value of the key.
     const auto node = policy::parse_yaml("x: " + std::string(key.example), "example");
     ASSERT_TRUE(node.has_value()) << key.name << node.error().message;

@@ -76,9 +76,9 @@ std::string type_of(const Key& key) {
                                     : fmt::format("list of texts (its `{}`) or [mappings](#{})",
                                                   key.short_form, key.section->name);
     case KeyType::section:
-      return fmt::format("[mapping](#{})", key.section->name);
+      break;
   }
-  return {};
+  return fmt::format("[mapping](#{})", key.section->name);
 }
 
 std::string range_of(const Key& key) {
@@ -106,9 +106,6 @@ std::string default_of(const Key& key) {
     return std::string(key.when_unset);
   }
   const nlohmann::json& value = key.default_value;
-  if (value.is_null()) {
-    return "none";
-  }
   if (value.is_number_unsigned() &&
       (key.type == KeyType::byte_size || key.type == KeyType::mebibytes)) {
     return fmt::format("`{}` ({})", value.dump(), show_quantity(key, value.get<std::uint64_t>()));

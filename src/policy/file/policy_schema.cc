@@ -44,10 +44,8 @@ ordered_json number_or_size_of(const Key& key) {
 
 ordered_json duration_of(const Key& key) {
   constexpr double milliseconds_in_second = 1000;
-  const ordered_json seconds = {
-      {"type", "number"},
-      {"exclusiveMinimum", 0},
-      {"maximum", static_cast<double>(key.maximum) / milliseconds_in_second}};
+  const double most = static_cast<double>(key.maximum) / milliseconds_in_second;
+  const ordered_json seconds = {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", most}};
   return {
       {"anyOf", {seconds, {{"type", "string"}, {"minLength", 1}, {"pattern", duration_pattern}}}}};
 }
@@ -57,7 +55,7 @@ ordered_json list_of(const Key& key, const ordered_json& items) {
 }
 
 ordered_json schema_of(const Key& key) {
-  const ordered_json text = {{"type", "string"}};
+  ordered_json text = {{"type", "string"}};
   switch (key.type) {
     case KeyType::version:
       return {{"const", 1}};
@@ -91,9 +89,9 @@ ordered_json schema_of(const Key& key) {
       }
       return list_of(key, ordered_json{{"anyOf", {text, reference_to(*key.section)}}});
     case KeyType::section:
-      return reference_to(*key.section);
+      break;
   }
-  return {};
+  return reference_to(*key.section);
 }
 
 ordered_json schema_of(const Section& section) {
