@@ -1,6 +1,6 @@
 // Search folders as other machines have them, and what the kernel refuses while a command is found.
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,8 +76,7 @@ TEST(CommandFailures, ACommandThatWasPassedOverIsWarnedOf) {
     GTEST_SKIP() << "the folders of the system are trusted in root's user namespace alone";
   }
   const int result = test::in_child([] {
-    if (!linux_::take_own_mounts() ||
-        ::mount("tmpfs", "/usr/local", "tmpfs", 0, "mode=755") != 0) {
+    if (!linux_::take_own_mounts() || ::mount("tmpfs", "/usr/local", "tmpfs", 0, "mode=755") != 0) {
       return no_mounts;
     }
     fs::create_directory("/usr/local/bin");

@@ -75,9 +75,9 @@ TEST_F(PolicyFileFailures, AFileThatCannotBeExaminedIsNoPolicy) {
       return seen++ == before ? linux_::CallAnswer::refused(EIO)
                               : linux_::CallAnswer::carried_out();
     };
-    const bool works = linux_::with_calls_answered(
-        {SYS_fstat, SYS_newfstatat}, answer,
-        [this] { expect_error(good(), "the file cannot be opened: "); });
+    const bool works = linux_::with_calls_answered({SYS_fstat, SYS_newfstatat}, answer, [this] {
+      expect_error(good(), "the file cannot be opened: ");
+    });
     if (!works) GTEST_SKIP() << no_listener;
   }
   EXPECT_TRUE(load_policy_file(good()));

@@ -129,9 +129,9 @@ TEST_F(PathFailures, WhatChangesWhileItIsCompiledIsNoRule) {
   // The name of the opened folder is asked for; before it is looked at, another one has it.
   for (const char* name : {"work/sub", "work/file"}) {
     const auto exchange = [&](const seccomp_data& call) {
-      const long length = ::syscall(SYS_readlinkat, static_cast<int>(call.args[0]),
-                                    pointed_to<char>(call, 1), pointed_to<char>(call, 2),
-                                    static_cast<std::size_t>(call.args[3]));
+      const long length =
+          ::syscall(SYS_readlinkat, static_cast<int>(call.args[0]), pointed_to<char>(call, 1),
+                    pointed_to<char>(call, 2), static_cast<std::size_t>(call.args[3]));
       std::filesystem::rename(in(name), in("work/moved"));
       folder_.link(name, in("outside/secret"));
       return CallAnswer::returned(length);
@@ -219,8 +219,7 @@ TEST_F(PathFailures, WhatThisUserMayNotSearchIsAnErrorAndNotAbsent) {
   ASSERT_EQ(::chmod(in("work/closed").c_str(), 0), 0);
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
   const bool works = linux_::as_ordinary_user([this] {
-    const auto located =
-        gate_->locate({.path = in("work/closed/file"), .use = PathUse::write});
+    const auto located = gate_->locate({.path = in("work/closed/file"), .use = PathUse::write});
     ASSERT_FALSE(located);
     EXPECT_EQ(located.error().system_errno, EACCES);
     EXPECT_EQ(open_error(in("work/closed/file")).system_errno, EACCES);
@@ -242,8 +241,8 @@ TEST_F(PathFailures, AnErrorOfTheDiskEndsTheWalk) {
 TEST_F(PathFailures, LinksThatKeepComingAndGoingEndTheLook) {
   // Each time that something is opened, a link has just taken its place.
   const bool works = with_call_failing(SYS_openat2, ELOOP, [this] {
-    for (const Error& error : {open_error(in("work/sub/../file")),
-                               gate_->trace({.path = in("work/file")}).error()}) {
+    for (const Error& error :
+         {open_error(in("work/sub/../file")), gate_->trace({.path = in("work/file")}).error()}) {
       EXPECT_EQ(error.system_errno, EAGAIN);
       EXPECT_THAT(error.message, HasSubstr("kept changing"));
     }

@@ -41,14 +41,12 @@ class Passage {
   /// `act(path, grant)` fails with ELOOP when there is a link on the path after all.
   Answer run() {
     Lookup lookup = text_.has_parent_steps ? Lookup::walked : Lookup::as_written;
-    std::optional<Denial> refused_as_written;
+    bool is_refused_as_written = false;
     for (int attempt = 0; attempt < max_attempts; ++attempt) {
       Found walked = lookup == Lookup::walked ? walk() : as_written();
       if (!walked) {
-        // What is closed under its own name is no more than that where no link leads elsewhere.
-        return refused_as_written && !walked.error().denial
-                   ? Error::from_denial(*std::move(refused_as_written))
-                   : std::move(walked).error();
+        return is_refused_as_written ? refusal_or(std::move(walked).error())
+                                     : std::move(walked).error();
       }
       std::optional<WalkedPath>& found = *walked;
       if (!found) {
@@ -65,7 +63,7 @@ class Passage {
         }
         if (!grant) {
           // A link on the way may lead to what is open.
-          refused_as_written = std::move(grant).error();
+          is_refused_as_written = true;
           lookup = Lookup::walked;
           continue;
         }
@@ -96,6 +94,22 @@ class Passage {
       return Error::from_denial(unknown_guest_name(judge_, question_));
     }
     return std::optional(WalkedPath{.path = std::move(*host_path)});
+  }
+
+  // That something is closed comes before that it, or what is on its way, does not exist.
+  Error refusal_or(Error error) const {
+    if (error.denial) {
+      return error;
+    }
+    const auto leads_to = PathWalk(judge_, question_, MissingParts::are_passed).run(text_.path);
+    if (!leads_to) {
+      return leads_to.error().denial ? leads_to.error() : error;
+    }
+    if (*leads_to) {
+      auto grant = judge_.judge_path((*leads_to)->path, question_.use, question_.path);
+      return grant ? error : Error::from_denial(std::move(grant).error());
+    }
+    return error;  // changed while we looked
   }
 
   std::optional<std::string> other_spelling(std::string_view path) const {

@@ -168,11 +168,22 @@ TEST_F(PathGateTest, WhereALinkLeadsDecidesAndNotTheNameBefore) {
   folder_.write("work/.git/hooks/other", "not named");
   folder_.link("alias", "work");
   folder_.write("work/sub/.env", "a secret");
+  folder_.make_folder("readable");
+  folder_.link("readable/up", "..");
+  folder_.link("work/link_to_absent", "absent");
   use(Config{.capabilities = {Capability::fs_read, Capability::fs_write},
-             .allowed_paths = {in(""), {in("work/.git/hooks/run"), PathAccess::read}}});
+             .allowed_paths = {in(""),
+                               {in("work/.git/hooks/run"), PathAccess::read},
+                               {in("readable"), PathAccess::read}}});
   EXPECT_EQ(content(in("alias/.git/hooks/run")), "hook");
   EXPECT_EQ(content(in("alias/./sub/../.git/hooks/run")), "hook");
   EXPECT_EQ(open(in("alias/.git/hooks/run"), O_WRONLY, PathUse::write).error().kind,
+            ErrorKind::denied);
+  // What is refused is refused, absent or not; what a link leads to is only absent.
+  EXPECT_EQ(open(in("work/link_to_absent/.env")).error().kind, ErrorKind::denied);
+  EXPECT_EQ(open(in("readable/up/absent/file"), O_WRONLY, PathUse::write).error().kind,
+            ErrorKind::not_found);
+  EXPECT_EQ(open(in("readable/absent/file"), O_WRONLY, PathUse::write).error().kind,
             ErrorKind::denied);
   for (const char* secret : {"alias/.git/hooks/other", "alias/sub/.env", "alias/absent/.env",
                              "work/file/.env", "work/absent/.env"}) {
