@@ -107,6 +107,16 @@ function(omnisandbox_library name)
   endif()
 endfunction()
 
+# omnisandbox_installed_place(source DEFINITION path): what `source` looks for under the install prefix, as text in DEFINITION. Of that
+# file alone: a prefix that changes compiles no other again. A wheel has no such place: its prefix is a folder that goes with
+# the build, and the package says where its programs are.
+function(omnisandbox_installed_place source definition path)
+  if(SKBUILD)
+    set(path "")
+  endif()
+  set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_DEFINITIONS "${definition}=\"${path}\"")
+endfunction()
+
 # omnisandbox_test(name SOURCES … LIBRARIES …): a GoogleTest program whose tests ctest lists one by one.
 function(omnisandbox_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
