@@ -60,7 +60,8 @@ Ending Session::prepare_and_work(const Work& work) {
   }
   const auto timeout = granted->policy.config().timeout.value();
   guard_->set_deadline(start_ + std::min(timeout, options_.timeout.value_or(timeout)));
-  const runner::Runner runner(runner::standard_backends(), audit_);
+  // This process ends with its work, and whoever waits for that does not wait for the engine.
+  const runner::Runner runner(runner::standard_backends(runner::Purpose::one_run), audit_);
   enter_stage("running");
   return work(Tools{.policy = granted->policy,
                     .runner = runner,

@@ -78,8 +78,10 @@ class ContainedRun {
     }
     auto result = run_with_copies(policy_, machinery_.audit(), *container, contained, job_);
     const egress::ProxyReport refused = proxy ? proxy->stop() : egress::ProxyReport{};
-    // Nobody has to wait for its removal.
-    machinery_.pool().dispose(std::move(container));
+    if (machinery_.removal() == Removal::awaited || !container->request_removal()) {
+      // No run has to wait for it.
+      machinery_.pool().dispose(std::move(container));
+    }
     if (!result) {
       return result;
     }

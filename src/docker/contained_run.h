@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,12 +44,17 @@ struct DockerJob {
   std::vector<DockerCopy> copy_out{};
 };
 
+/// Whether a run's container is gone when its sandbox is, or the engine has only been asked to
+/// remove it: for a process that ends with its run, and whose caller waits for that.
+enum class Removal : std::uint8_t { awaited, requested };
+
 struct MachineryOptions {
   std::string engine_address{};
   std::string init_program{};
   std::shared_ptr<AuditSink> audit{};
   std::size_t warm_containers = 0;
   std::string registry_config{};
+  Removal removal = Removal::awaited;
 };
 
 /// What all runs of one sandbox share. Outlives them. Safe from several threads.
@@ -62,6 +68,7 @@ class DockerMachinery {
   const std::string& init_program() const noexcept { return init_program_; }   ///< host path
   const std::shared_ptr<AuditSink>& audit() const noexcept { return audit_; }  ///< may be null
   ContainerPool& pool() noexcept { return pool_; }
+  Removal removal() const noexcept { return removal_; }
   const std::string& registry_config() const noexcept { return registry_config_; }
 
  private:
@@ -70,11 +77,13 @@ class DockerMachinery {
         init_program_(std::move(init_program)),
         audit_(options.audit),
         registry_config_(options.registry_config),
+        removal_(options.removal),
         pool_(options.warm_containers) {}
   const std::string address_;
   const std::string init_program_;
   const std::shared_ptr<AuditSink> audit_;  // shared with whoever else records
   const std::string registry_config_;
+  const Removal removal_;
   std::mutex mutex_;
   std::shared_ptr<Engine> engine_;                      // guarded by mutex_; shared with the runs
   std::chrono::steady_clock::time_point last_sweep_{};  // guarded by mutex_

@@ -74,6 +74,15 @@ Expected<void> Container::remove() {
   return settings_.engine->remove(id, {.until = Clock::now() + removal_time, .stop = {}});
 }
 
+bool Container::request_removal() {
+  if (!settings_.engine->request_removal(id_, {.until = Clock::now() + removal_time, .stop = {}})) {
+    return false;
+  }
+  stream_.socket.reset();
+  id_.clear();
+  return true;
+}
+
 Expected<void> Container::create(const policy::ContainerGrant& grant, const ImageFacts& image,
                                  const Patience& patience) {
   if (grant.network == NetworkMode::bridge) {

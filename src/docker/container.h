@@ -57,6 +57,9 @@ class Container {
 
   /// Ends it where it runs, and removes it. A second call does nothing.
   Expected<void> remove();
+  /// For a process that is about to end: asks for the removal, and does not wait for it. False
+  /// where the engine must be waited for. The sweep of a later run finds what it did not remove.
+  bool request_removal();
 
  private:
   explicit Container(ContainerSettings settings) : settings_(std::move(settings)) {}

@@ -20,8 +20,8 @@ Expected<std::shared_ptr<docker::DockerMachinery>> DockerBackend::machinery(
     const std::shared_ptr<AuditSink>& audit) const {
   const std::lock_guard lock(mutex_);
   if (machinery_ == nullptr || machinery_->audit() != audit) {
-    machinery_ =
-        TRY(docker::DockerMachinery::create({.audit = audit, .warm_containers = warm_containers_}));
+    machinery_ = TRY(docker::DockerMachinery::create(
+        {.audit = audit, .warm_containers = warm_containers_, .removal = removal_}));
   }
   return machinery_;
 }

@@ -18,7 +18,9 @@ bool may_fetch_image(const DockerConfig& docker);
 class DockerBackend final : public Backend {
  public:
   /// So many containers stand ready after the first run, for those that are made alike.
-  explicit DockerBackend(std::size_t warm_containers = 0) : warm_containers_(warm_containers) {}
+  explicit DockerBackend(std::size_t warm_containers = 0,
+                         docker::Removal removal = docker::Removal::awaited)
+      : warm_containers_(warm_containers), removal_(removal) {}
   SandboxKind kind() const noexcept override { return SandboxKind::docker; }
   Expected<Result> run(const Policy& policy, const RunRequest& request,
                        std::shared_ptr<AuditSink> audit) const override;
@@ -28,6 +30,7 @@ class DockerBackend final : public Backend {
       const std::shared_ptr<AuditSink>& audit) const;
 
   const std::size_t warm_containers_;
+  const docker::Removal removal_;
   mutable std::mutex mutex_;
   /// Guarded by mutex_; shared with the runs: what one of them still uses outlives a change.
   mutable std::shared_ptr<docker::DockerMachinery> machinery_;

@@ -8,11 +8,12 @@
 
 namespace omnisandbox::runner {
 
-std::vector<std::unique_ptr<Backend>> standard_backends() {
+std::vector<std::unique_ptr<Backend>> standard_backends(Purpose purpose) {
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(std::make_unique<WasmBackend>());
   backends.push_back(std::make_unique<ProcessBackend>());
-  backends.push_back(std::make_unique<DockerBackend>());
+  backends.push_back(std::make_unique<DockerBackend>(
+      0, purpose == Purpose::one_run ? docker::Removal::requested : docker::Removal::awaited));
   return backends;
 }
 

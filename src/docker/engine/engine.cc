@@ -22,6 +22,12 @@ constexpr unsigned first_failure_status = 300;
 constexpr unsigned status_not_modified = 304;
 constexpr unsigned status_not_found = 404;
 constexpr unsigned status_conflict = 409;
+// Docker's engine finishes a removal also when nobody waits for its answer. Others may not.
+constexpr std::string_view finishing_server = "Docker/";
+
+EngineRequest removal_of(const std::string& id) {
+  return {.method = "DELETE", .target = "/containers/" + id + "?force=1&v=1"};
+}
 
 }  // namespace
 
@@ -110,6 +116,7 @@ Expected<void> Engine::greet(const Patience& patience) {
                             oldest_api.major, oldest_api.minor);
   }
   api_ = std::min(*newest, newest_api);
+  finishes_requests_ = answer.server.starts_with(finishing_server);
   give_back(std::move(connection));
   return {};
 }
@@ -282,14 +289,23 @@ Expected<int> Engine::wait(const std::string& id, const Patience& patience) {
 }
 
 Expected<void> Engine::remove(const std::string& id, const Patience& patience) {
-  const EngineAnswer answer =
-      TRY(call({.method = "DELETE", .target = "/containers/" + id + "?force=1&v=1"}, patience));
+  const EngineAnswer answer = TRY(call(removal_of(id), patience));
   // A conflict: somebody else is removing it already.
   if (answer.status >= first_failure_status && answer.status != status_not_found &&
       answer.status != status_conflict) {
     return engine_refusal(answer, "remove the container");
   }
   return {};
+}
+
+bool Engine::request_removal(const std::string& id, const Patience& patience) {
+  if (!finishes_requests_) {
+    return false;
+  }
+  EngineRequest request = removal_of(id);
+  request.target = versioned(request.target);
+  auto used = connection(patience);
+  return used && (*used)->send_only(request, patience);
 }
 
 Expected<bool> Engine::had_memory_event(const std::string& id, std::int64_t since_s,

@@ -81,6 +81,9 @@ class Engine {
   Expected<int> wait(const std::string& id, const Patience& patience);
   /// Ends it, where it runs, and removes it with its volumes. One that is gone is no error.
   Expected<void> remove(const std::string& id, const Patience& patience);
+  /// Asks for the same and does not wait until it is done. False where this kind of engine may give
+  /// up a request whose connection is gone, or it could not be sent: then `remove` is needed.
+  bool request_removal(const std::string& id, const Patience& patience);
   /// Whether the kernel ran out of the container's memory, as the engine's `oom` events tell.
   Expected<bool> had_memory_event(const std::string& id, std::int64_t since_s,
                                   const Patience& patience);
@@ -102,6 +105,7 @@ class Engine {
   const std::string address_;
   const std::string socket_path_;
   ApiVersion api_{};
+  bool finishes_requests_ = false;
   std::mutex mutex_;
   std::vector<std::unique_ptr<EngineConnection>> idle_;  // guarded by mutex_
 };

@@ -66,6 +66,13 @@ class EngineConnection::Impl {
     return complete(patience, [&](auto handler) { socket_.async_connect(endpoint, handler); });
   }
 
+  Expected<void> send(const EngineRequest& request, const Patience& patience) {
+    is_usable_ = false;
+    const Request sent = to_http(request);
+    return complete(patience,
+                    [&](auto handler) { http::async_write(socket_, sent, drop_size(handler)); });
+  }
+
   Expected<EngineAnswer> exchange(const EngineRequest& request, std::uint64_t max_body_bytes,
                                   const Patience& patience) {
     TRY(send(request, patience));
@@ -248,18 +255,14 @@ class EngineConnection::Impl {
     return [handler](error_code error, std::size_t) { handler(error); };
   }
 
-  Expected<void> send(const EngineRequest& request, const Patience& patience) {
-    is_usable_ = false;
-    const Request sent = to_http(request);
-    return complete(patience,
-                    [&](auto handler) { http::async_write(socket_, sent, drop_size(handler)); });
-  }
-
   template <class Parser>
   static EngineAnswer answer_of(Parser& parser) {
     EngineAnswer answer{.status = parser.get().result_int(), .body = parser.get().body()};
     if (const auto found = parser.get().find("Api-Version"); found != parser.get().end()) {
       answer.api_version.assign(found->value().data(), found->value().size());
+    }
+    if (const auto found = parser.get().find(http::field::server); found != parser.get().end()) {
+      answer.server.assign(found->value().data(), found->value().size());
     }
     return answer;
   }
@@ -356,6 +359,10 @@ Expected<EngineAnswer> EngineConnection::exchange(const EngineRequest& request,
                                                   std::uint64_t max_body_bytes,
                                                   const Patience& patience) {
   return impl_->exchange(request, max_body_bytes, patience);
+}
+
+Expected<void> EngineConnection::send_only(const EngineRequest& request, const Patience& patience) {
+  return impl_->send(request, patience);
 }
 
 Expected<EngineAnswer> EngineConnection::exchange_lines(

@@ -31,6 +31,7 @@ struct EngineAnswer {
   unsigned status = 0;
   std::string body{};
   std::string api_version{};  ///< of the engine, where it says so
+  std::string server{};       ///< likewise, "Docker/20.10.24 (linux)"
 };
 
 /// A connection that has become a stream of bytes in both directions.
@@ -53,7 +54,9 @@ class EngineConnection {
   /// Sends and reads the whole answer, at most `max_body_bytes`.
   Expected<EngineAnswer> exchange(const EngineRequest& request, std::uint64_t max_body_bytes,
                                   const Patience& patience);
-  /// The same for an answer that comes line by line (a pull, events): each line without its end.
+  /// Sends, and reads no answer: the connection is of no more use.
+  Expected<void> send_only(const EngineRequest& request, const Patience& patience);
+  /// `exchange` for an answer that comes line by line (a pull, events): each line without its end.
   /// False from `take_line` ends it early. The answer's body is empty, unless its status is an
   /// error.
   Expected<EngineAnswer> exchange_lines(const EngineRequest& request,

@@ -160,6 +160,25 @@ TEST(Engine, AnEngineThatRestartedIsTalkedToAgain) {
   EXPECT_TRUE((*engine)->call_json({.target = "/info"}, for_ms(5000), "ask"));
 }
 
+TEST(Engine, ARemovalIsLeftToThoseAloneWhoFinishIt) {
+  for (const auto& [server, is_left] : {std::pair{"Server: Docker/20.10.24 (linux)\r\n", true},
+                                        {"Server: Libpod/4.3.1 (linux)\r\n", false},
+                                        {"", false}}) {
+    std::atomic<bool> came = false;
+    FakeEngine fake([&, head = std::string(server)](std::string_view request) {
+      came = came || request.starts_with("DELETE /v1.41/containers/some?force=1&v=1 ");
+      return "HTTP/1.1 200 OK\r\n" + head + "Api-Version: 1.41\r\nContent-Length: 0\r\n\r\n";
+    });
+    const auto engine = Engine::find(fake.address(), for_ms(5000));
+    ASSERT_TRUE(engine) << engine.error().message;
+    EXPECT_EQ((*engine)->request_removal("some", for_ms(5000)), is_left) << server;
+    for (int tries = 0; tries < 250 && is_left && !came; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(came, is_left) << server;
+  }
+}
+
 TEST(Engine, QueriesAreEncoded) {
   EXPECT_EQ(query_text("a/b:c@d e?&%\n"), "a%2Fb%3Ac%40d%20e%3F%26%25%0A");
   EXPECT_EQ(query_text("{\"label\":[\"x\"]}"), "%7B%22label%22%3A%5B%22x%22%5D%7D");
