@@ -8,7 +8,7 @@ TEST_JOBS ?= $(shell echo $$((2 * $(JOBS))))
 LOGS := build/logs
 STEP := scripts/step.sh
 
-.PHONY: help demo test build package check format tidy bench bench-report bench-quick fuzz differential soak coverage sbom clean
+.PHONY: help demo test build package check format tidy bench bench-report bench-quick fuzz fuzz-afl differential soak coverage sbom clean
 
 help:
 	@echo "make demo     install what is missing, build, and run the main job"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench    benchmarks against peers, as ratios of one run"
 	@echo "make bench-report, bench-quick    the same as a page in docs/benchmarks; under 3 minutes, failing below a bar"
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make fuzz-afl AFL++ on the policy loader for FUZZ_SECONDS (60)"
 	@echo "make differential    the policy engine beside a slow model, QUESTIONS (1000000) from SEED (random)"
 	@echo "make soak     runs for MINUTES (10) with processes killed at random times"
 	@echo "make coverage lines of the policy and the host functions that no test reaches"
@@ -66,6 +67,9 @@ bench-quick: build
 
 fuzz:
 	scripts/fuzz.sh $${FUZZ_SECONDS:-60}
+
+fuzz-afl:
+	scripts/afl.sh $${FUZZ_SECONDS:-60}
 
 differential: build
 	tests/differential/differential_test.py build/$(PRESET)/tests/differential/omnisandbox_policy_questions \
