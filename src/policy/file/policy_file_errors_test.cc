@@ -347,14 +347,13 @@ TEST(PolicyFileErrors, BombsAreCheap) {
   expect_refused({"version: 1\nallowed_paths: [" + repeated("xxxxxxxx,") + "x]", "2:16",
                   "entries are more than the limit of 20000"});
   expect_refused({repeated("a: 1\n"), "2:1", "written twice"});
+  const auto bytes_of_each = static_cast<std::size_t>(test::rounds(50'000, 200'000));
   for (const std::string_view unit :
        {"[",      "[\n",   "[a,\n", "{a:\n", "{",   "{a: ", "[a, ",    "[[",       "{?",
         "[? ",    "[: ",   ": ",    "!",     "&a ", "*a ",  "!!a ",    "---\n",    "...\n",
         "%A b\n", "- a\n", "\"",    "'",     "|\n", "#",    "\n",      " ",        "\t",
         "a\n",    "a ",    "[a]: ", ",",     "]",   "}",    "\"a\\\n", "{a: 1}\n", "\r\n"}) {
-    EXPECT_FALSE(
-        parse_policy_file(repeated(unit, test::rounds(50, 200) * 1000U), "p.yaml").has_value())
-        << unit;
+    EXPECT_FALSE(parse_policy_file(repeated(unit, bytes_of_each), "p.yaml").has_value()) << unit;
   }
   std::string unique = "version: 1\nenvironment: {";
   for (int index = 0; unique.size() < 1000 * 1000; ++index) {

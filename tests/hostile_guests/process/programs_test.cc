@@ -77,7 +77,8 @@ TEST_F(Programs, SortOfALargeFileWithFilesOfItsOwn) {
       file << line;
     }
   }
-  ASSERT_EQ(std::filesystem::file_size(folder_ / "work/large"), lines * 100U);
+  ASSERT_EQ(std::filesystem::file_size(folder_ / "work/large"),
+            static_cast<std::uintmax_t>(lines) * 100);
   const Result result = must_run(
       roomy({"sort"}), "sort",
       {"-S", std::to_string(lines * 25) + "b", "-T", path("work"), "-o", "sorted", "large"});
