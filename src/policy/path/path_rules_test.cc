@@ -209,6 +209,17 @@ TEST_F(PathRulesTest, RulesAreCanonicalAndTheSpellingIsRemembered) {
   EXPECT_EQ(rules.resolve_spelling(in("alias/other")), std::nullopt);
 }
 
+TEST_F(PathRulesTest, ARuleWithAParentStepIsSpelledAsItWasFound) {
+  folder_.make_folder("real/sub");
+  folder_.make_folder("other");
+  folder_.link("alias", "real/sub");
+  const PathRules rules = compile({{in("alias/../../other")}});
+  EXPECT_EQ(rules.roots().at(0)->path, in("other"));
+  EXPECT_EQ(rules.roots().at(0)->guest_path, in("other"));
+  EXPECT_EQ(rules.judge(in("other/x")).access, PathAccess::read_write);
+  EXPECT_EQ(rules.judge(in("real/x")).access, PathAccess::none);
+}
+
 TEST_F(PathRulesTest, NoneFollowsLinksToWhatItMeans) {
   folder_.make_folder("w/real");
   folder_.link("w/alias", "real");
