@@ -102,14 +102,16 @@ class Passage {
       return error;
     }
     const auto leads_to = PathWalk(judge_, question_, MissingParts::are_passed).run(text_.path);
-    if (!leads_to) {
-      return leads_to.error().denial ? leads_to.error() : error;
+    if (!leads_to && leads_to.error().denial) {
+      return leads_to.error();
     }
-    if (*leads_to) {
-      auto grant = judge_.judge_path((*leads_to)->path, question_.use, question_.path);
-      return grant ? error : Error::from_denial(std::move(grant).error());
+    if (leads_to && *leads_to) {
+      if (auto grant = judge_.judge_path((*leads_to)->path, question_.use, question_.path);
+          !grant) {
+        return Error::from_denial(std::move(grant).error());
+      }
     }
-    return error;  // changed while we looked
+    return error;
   }
 
   std::optional<std::string> other_spelling(std::string_view path) const {
