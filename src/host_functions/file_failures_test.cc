@@ -54,9 +54,10 @@ class FileFailures : public FileTestRun {
     EXPECT_EQ(::lstat(in(name).c_str(), &status), 0) << name;
     return status;
   }
-  // Nobody can create or remove a name in "work" then, except for root.
+  // Nobody can create or remove a name in "work" then, nor write "work/file", except for root.
   void close_for_writing() const {
     ASSERT_EQ(::chmod(folder_.path().c_str(), 0755), 0);
+    ASSERT_EQ(::chmod(in("work/file").c_str(), 0444), 0);
     ASSERT_EQ(::chmod(in("work").c_str(), 0555), 0);
   }
   void expect_refused_by_the_system(const Expected<void>& result) {
@@ -115,6 +116,8 @@ TEST_F(FileFailures, WhatTheSystemRefusesIsSaidToBeItsRefusal) {
     expect_refused_by_the_system(write("work/new", "x"));
     expect_refused_by_the_system(write("work/file", "x"));
     expect_refused_by_the_system(create("work/new", "x"));
+    expect_refused_by_the_system(append("work/new", "x"));
+    expect_refused_by_the_system(append("work/file", "x"));
     expect_refused_by_the_system(make_directory(*context_, in("work/new")));
     expect_refused_by_the_system(delete_file(*context_, in("work/file")));
     expect_refused_by_the_system(delete_file(*context_, in("work/empty")));
