@@ -78,7 +78,8 @@ class ContainedRun {
     }
     auto result = run_with_copies(policy_, machinery_.audit(), *container, contained, job_);
     const egress::ProxyReport refused = proxy ? proxy->stop() : egress::ProxyReport{};
-    if (machinery_.removal() == Removal::awaited || !container->request_removal()) {
+    const bool may_be_left = result && machinery_.removal() == Removal::requested;
+    if (!may_be_left || !container->request_removal()) {
       // No run has to wait for it.
       machinery_.pool().dispose(std::move(container));
     }
