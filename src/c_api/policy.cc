@@ -62,7 +62,10 @@ omnisandbox_error_t* omnisandbox_policy_narrow(const omnisandbox_policy_t* polic
     const auto name_text = TRY(view(name, "name"));
     auto file = TRY(parse_policy_file(policy_text, name_text));
     auto both = TRY(policy->policy.narrow(std::move(file.config)));
-    give_policy(std::move(both), file.docker ? std::move(file.docker) : policy->docker, narrower);
+    if (!file.docker) {
+      file.docker = policy->docker;
+    }
+    give_policy(std::move(both), std::move(file.docker), narrower);
     return {};
   });
 }

@@ -155,6 +155,30 @@ TEST_F(CDocker, WhatThePolicyRefusesDoesNotRun) {
       OMNISANDBOX_ERROR_NOT_FOUND);
 }
 
+TEST_F(CDocker, ANarrowerPolicyKeepsTheContainerOrHasAnother) {
+  const std::string narrow = "version: 1\ncapabilities: [exec_run]\nallowed_commands: [cat]\n";
+  Policy same;
+  ASSERT_DONE(omnisandbox_policy_narrow(policy_, bytes(narrow), omnisandbox_text("n"), same.out()));
+  DockerSandbox sandbox;
+  ASSERT_FALSE(create(same, "", sandbox).failed);
+  Result result;
+  ASSERT_DONE(
+      omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("cat"), nullptr, result.out()));
+  EXPECT_EQ(omnisandbox_result_status(result), OMNISANDBOX_STATUS_OK);
+  EXPECT_TRUE(taken(omnisandbox_docker_sandbox_run_shell(sandbox, omnisandbox_text("true"), nullptr,
+                                                         result.out()))
+                  .has_denial);
+  Policy other;
+  ASSERT_DONE(omnisandbox_policy_narrow(policy_,
+                                        bytes(narrow + "docker: {image: 'no-such-image:1'}\n"),
+                                        omnisandbox_text("n"), other.out()));
+  ASSERT_FALSE(create(other, "", sandbox).failed);
+  EXPECT_EQ(
+      taken(omnisandbox_docker_sandbox_run(sandbox, omnisandbox_text("cat"), nullptr, result.out()))
+          .kind,
+      OMNISANDBOX_ERROR_NOT_FOUND);
+}
+
 TEST_F(CDocker, ARunIsCancelledFromACallback) {
   DockerSandbox sandbox;
   make(sandbox);

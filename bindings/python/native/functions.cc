@@ -25,7 +25,7 @@ class Functions {
  public:
   Functions(const Policy& policy, std::shared_ptr<AuditSink> audit, std::string launcher,
             bool one_run)
-      : policy_(policy), audit_(std::move(audit)), one_run_(one_run) {
+      : policy_(policy), audit_(std::move(audit)) {
     commands_ = runner::confined_commands(audit_, std::move(launcher));
     if (one_run) {
       run_.emplace(make(source_), "HostFunctions");
@@ -73,7 +73,6 @@ class Functions {
   const Policy policy_;
   const std::shared_ptr<AuditSink> audit_;  // shared with every sandbox that writes to it
   std::shared_ptr<CommandRunner> commands_;
-  const bool one_run_;
   std::stop_source source_;
   std::optional<OwnedByProcess<HostFunctions>> run_;
 };
