@@ -1,5 +1,5 @@
-// What a program pays that starts anew, before its guest runs: a component of 20 MB that was compiled
-// before, and what of that is hashing. The component is the Python interpreter's.
+// What a program pays that starts anew, before its guest runs: a component of 20 MB that was
+// compiled before, and what of that is hashing. The component is the Python interpreter's.
 #include <benchmark/benchmark.h>
 
 #include <cstddef>

@@ -115,8 +115,10 @@ TEST(RuntimeDeadline, OneRunsDeadlineDoesNotEndAnother) {
 TEST(RuntimeDeadline, DeadlinesInAnyOrderAreMet) {
   Runtime runtime = make_runtime(with_timeout(seconds(3600)));
   ASSERT_TRUE(runtime.compile("spin", bytes_of(spinning_guest)));
+  constexpr int thread_count = 16;
   std::vector<std::jthread> threads;
-  for (int index = 0; index < 16; ++index) {
+  threads.reserve(thread_count);
+  for (int index = 0; index < thread_count; ++index) {
     threads.emplace_back([&, index] {
       const milliseconds timeout(20 + (index * 37) % 160);
       const auto started = Clock::now();
@@ -211,6 +213,7 @@ TEST(RuntimeDeadline, HoldsWhileAModuleIsCompiled) {
 TEST(RuntimeDeadline, SixtyFourThreadsKeepTheirPoliciesApart) {
   constexpr int thread_count = 64;
   std::vector<std::jthread> threads;
+  threads.reserve(thread_count);
   for (int index = 0; index < thread_count; ++index) {
     threads.emplace_back([index] {
       TestFolder folder;

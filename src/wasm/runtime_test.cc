@@ -108,7 +108,7 @@ TEST(Runtime, GivesThePolicysEnvironmentAndTheRunsOnly) {
 
 TEST(Runtime, RefusesInputThatAGuestCannotReceive) {
   Runtime runtime = make_runtime();
-  for (RunOptions options :
+  for (const RunOptions& options :
        {RunOptions{.args = {std::string("a\0b", 3)}}, RunOptions{.environment = {{"", "x"}}},
         RunOptions{.environment = {{"A=B", "x"}}},
         RunOptions{.environment = {{"A", std::string("x\0", 2)}}}}) {
@@ -277,9 +277,11 @@ TEST(Runtime, CompilesReplacesAndExecutesFromManyThreads) {
     }
     done = true;
   });
+  constexpr int runner_count = 8;
   std::vector<std::thread> runners;
+  runners.reserve(runner_count);
   std::atomic<int> runs{0};
-  for (int index = 0; index < 8; ++index) {
+  for (int index = 0; index < runner_count; ++index) {
     runners.emplace_back([&] {
       do {
         const auto result = runtime.execute("tool");

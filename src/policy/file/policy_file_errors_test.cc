@@ -292,8 +292,10 @@ TEST(PolicyFileErrors, Characters) {
   expect_body_refused("working_dir: /é\xff", "2:16", "the byte 0xff is not UTF-8");
   expect_body_refused("working_dir: /\xc0\xaf", "2:15", "the byte 0xc0 is not UTF-8");
   expect_body_refused("working_dir: /\xed\xa0\x80", "2:15", "not UTF-8");
+  // NOLINTBEGIN(misc-misleading-bidirectional): what is refused.
   expect_body_refused("working_dir: /a\u202eb", "2:16", "U+202E is invisible");
   expect_body_refused("# a comment \u2066", "2:13", "U+2066");
+  // NOLINTEND(misc-misleading-bidirectional)
   expect_body_refused("working_dir: /a\u200b", "2:16", "U+200B");
   expect_body_refused("working_dir: /a\u2028b: c", "2:16", "U+2028");
   expect_body_refused("working_dir: /a\u0085b", "2:16", "U+0085");

@@ -153,9 +153,11 @@ TEST_F(WasiAttacks, ProcAndDevicesAreDeniedUnlessListed) {
 TEST_F(WasiAttacks, ManyGuestsUnderDifferentPoliciesKeepTheirOwn) {
   Config other = config();
   other.allowed_paths = {PathRule(path("outside"), PathAccess::read)};
+  constexpr int thread_count = 16;
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   std::atomic<int> wrong{0};
-  for (int index = 0; index < 16; ++index) {
+  for (int index = 0; index < thread_count; ++index) {
     threads.emplace_back([&, index] {
       const bool is_other = index % 2 != 0;
       auto guest = guest_under(is_other ? other : config());

@@ -23,9 +23,9 @@ class Programs : public ProcessTest {
   static bool has(const std::string& program) { return std::filesystem::exists(program); }
 };
 
-#define NEEDS(program)                                   \
-  if (!has(program)) {                                   \
-    GTEST_SKIP() << program << " is not installed here"; \
+#define NEEDS(program)                                     \
+  if (!has(program)) {                                     \
+    GTEST_SKIP() << (program) << " is not installed here"; \
   }
 
 TEST_F(Programs, GitInARepositoryWithAHistory) {
