@@ -93,6 +93,7 @@ class DebianPackages(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    clean_root.only_where_thorough()
     if not clean_root.can_be_made():
         print("skipped: a clean system is made by root, with mmdebstrap")
         sys.exit(77)
