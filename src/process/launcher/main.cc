@@ -31,7 +31,8 @@
 #include "process/step_identity.h"
 
 // Where this program's code begins and ends: names of the linker's (end(3)).
-extern "C" char __executable_start;  // NOLINT(bugprone-reserved-identifier)
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" char __executable_start;
 extern "C" char etext;
 
 namespace omnisandbox::process::launcher {
@@ -178,11 +179,11 @@ struct CommandProcess {
 // The pages of this program that pid 1 has touched so far, which is most of them: taking them down
 // is a good part of its end, which somebody waits for. What it still needs comes back by itself.
 void drop_own_pages() {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(&__executable_start) & ~(page - 1);
-  const auto end = (reinterpret_cast<std::uintptr_t>(&etext) + page - 1) & ~(page - 1);
+  // A program's first page begins with it; the kernel rounds the size up.
+  const auto size = reinterpret_cast<std::uintptr_t>(&etext) -
+                    reinterpret_cast<std::uintptr_t>(&__executable_start);
   // Where it is refused the end takes longer.
-  static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED));
+  static_cast<void>(::madvise(&__executable_start, size, MADV_DONTNEED));
 }
 
 bool waits_for_command() {
