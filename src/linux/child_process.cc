@@ -16,6 +16,7 @@
 #include "linux/privilege_calls.h"
 #include "linux/process_calls.h"
 #include "linux/retry.h"
+#include "linux/thread_sanitizer.h"
 
 namespace omnisandbox::linux_ {
 namespace {
@@ -309,13 +310,18 @@ Expected<ChildProcess> spawn(const SpawnRequest& request) {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &plan.signal_mask);
-  pid_t pid = clone3_call(arguments, child_main, &plan);
-  if (pid < 0 && errno == ENOSYS && request.namespaces == 0 && request.cgroup == nullptr) {
-    // The filter of many container engines, which cannot see clone3's flags, takes the call away.
-    pid = ::clone(child_main, static_cast<char*>(stack) + child_stack_bytes,
-                  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+  pid_t pid = -1;
+  int clone_error = 0;
+  {
+    const UnwatchedAccess unwatched;
+    pid = clone3_call(arguments, child_main, &plan);
+    if (pid < 0 && errno == ENOSYS && request.namespaces == 0 && request.cgroup == nullptr) {
+      // The filter of many container engines, which cannot see clone3's flags, takes the call away.
+      pid = ::clone(child_main, static_cast<char*>(stack) + child_stack_bytes,
+                    CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+    }
+    clone_error = errno;
   }
-  const int clone_error = errno;
   ::pthread_sigmask(SIG_SETMASK, &plan.signal_mask, nullptr);
   ::munmap(stack, child_stack_bytes);
   if (pid < 0) {

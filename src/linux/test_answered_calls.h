@@ -17,36 +17,9 @@
 
 #include "linux/fd.h"
 #include "linux/seccomp_listener.h"
-
-// Of the thread sanitizer; in other builds there are none.
-extern "C" {
-void AnnotateIgnoreReadsBegin(const char* file, int line) __attribute__((weak));
-void AnnotateIgnoreReadsEnd(const char* file, int line) __attribute__((weak));
-void AnnotateIgnoreWritesBegin(const char* file, int line) __attribute__((weak));
-void AnnotateIgnoreWritesEnd(const char* file, int line) __attribute__((weak));
-}
+#include "linux/thread_sanitizer.h"
 
 namespace omnisandbox::linux_ {
-
-/// While it lives, the thread sanitizer does not look at what this thread reads and writes: it does
-/// not know that the other thread waits in the kernel meanwhile.
-class UnwatchedAccess {
- public:
-  UnwatchedAccess() {
-    if (AnnotateIgnoreReadsBegin != nullptr) {
-      AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-      AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-    }
-  }
-  UnwatchedAccess(const UnwatchedAccess&) = delete;
-  UnwatchedAccess& operator=(const UnwatchedAccess&) = delete;
-  ~UnwatchedAccess() {
-    if (AnnotateIgnoreReadsEnd != nullptr) {
-      AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
-      AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-    }
-  }
-};
 
 /// How a system call ends: as the kernel carries it out, with an error, or with a value.
 struct CallAnswer {
