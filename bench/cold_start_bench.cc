@@ -1,4 +1,4 @@
-// What a program pays that starts anew, before its guest runs: a component of 20 MB that was
+// What a program pays that starts anew, before its guest runs: a component of 30 MB that was
 // compiled before, and what of that is hashing. The component is the Python interpreter's.
 #include <benchmark/benchmark.h>
 

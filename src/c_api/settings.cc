@@ -12,14 +12,16 @@ const omnisandbox_settings& or_defaults(const omnisandbox_settings_t* settings) 
   return settings == nullptr ? defaults : *settings;
 }
 
+std::string program_or_near(const std::string& chosen, const std::string& name) {
+  return chosen.empty() ? program_near_library(name) : chosen;
+}
+
 std::string launcher_of(const omnisandbox_settings& settings) {
-  return settings.launcher_program.empty() ? program_near_library("omnisandbox-launcher")
-                                           : settings.launcher_program;
+  return program_or_near(settings.launcher_program, "omnisandbox-launcher");
 }
 
 std::string worker_of(const omnisandbox_settings& settings) {
-  return settings.worker_program.empty() ? program_near_library("omnisandbox-worker")
-                                         : settings.worker_program;
+  return program_or_near(settings.worker_program, "omnisandbox-worker");
 }
 
 std::shared_ptr<CommandRunner> commands_of(const omnisandbox_settings& settings) {
@@ -60,13 +62,12 @@ HostFunctionOptions function_options(const omnisandbox_settings_t* settings) {
 
 DockerSandboxOptions docker_options(const omnisandbox_settings_t* settings) {
   const auto& chosen = or_defaults(settings);
-  return {.audit = chosen.audit,
-          .engine = chosen.engine,
-          .init_program = chosen.container_init_program.empty()
-                              ? program_near_library("omnisandbox-container-init")
-                              : chosen.container_init_program,
-          .warm_containers = chosen.warm_containers,
-          .registry_config = chosen.registry_config};
+  return {
+      .audit = chosen.audit,
+      .engine = chosen.engine,
+      .init_program = program_or_near(chosen.container_init_program, "omnisandbox-container-init"),
+      .warm_containers = chosen.warm_containers,
+      .registry_config = chosen.registry_config};
 }
 
 }  // namespace omnisandbox::c_api

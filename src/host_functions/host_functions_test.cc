@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "policy/path/path_test_folder.h"
 
 namespace omnisandbox {
 namespace {
@@ -25,49 +25,44 @@ class RecordingRunner final : public CommandRunner {
 };
 
 TEST(HostFunctions, AllFourUnderOnePolicy) {
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "omnisandbox-functions-XXXXXX").string();
-  const std::filesystem::path folder = std::filesystem::canonical(::mkdtemp(pattern.data()));
-  std::ofstream(folder / "in") << "hello";
+  const policy::TestFolder folder;
+  folder.write("in", "hello");
   const auto policy = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
-                                       .allowed_paths = {folder.string()}});
+                                       .allowed_paths = {folder.path()}});
   ASSERT_TRUE(policy) << policy.error().message;
   auto functions = HostFunctions::create(*policy);
   ASSERT_TRUE(functions) << functions.error().message;
-  EXPECT_EQ(functions->fs_read((folder / "in").string()).value(), "hello");
-  ASSERT_TRUE(functions->fs_write((folder / "out").string(), "world"));
-  EXPECT_EQ(functions->fs_read((folder / "out").string()).value(), "world");
+  EXPECT_EQ(functions->fs_read(folder.path("in")).value(), "hello");
+  ASSERT_TRUE(functions->fs_write(folder.path("out"), "world"));
+  EXPECT_EQ(functions->fs_read(folder.path("out")).value(), "world");
 
   EXPECT_EQ(functions->fs_read("/etc/passwd").error().kind, ErrorKind::denied);
   EXPECT_EQ(functions->http_fetch({.url = "https://example.com/"}).error().kind, ErrorKind::denied);
   EXPECT_EQ(functions->exec_run({.command = "ls"}).error().kind, ErrorKind::denied);
   EXPECT_EQ(functions->denial_count(), 3u);
   EXPECT_EQ(functions->denials()[0].resource, "/etc/passwd");
-  std::filesystem::remove_all(folder);
 }
 
 TEST(HostFunctions, FilesAreListedExaminedMadeAndDeleted) {
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "omnisandbox-functions-XXXXXX").string();
-  const std::filesystem::path folder = std::filesystem::canonical(::mkdtemp(pattern.data()));
-  std::ofstream(folder / "in") << "hello";
+  const policy::TestFolder folder;
+  folder.write("in", "hello");
   const auto policy = Policy::compile({.capabilities = {Capability::fs_read, Capability::fs_write},
-                                       .allowed_paths = {folder.string()}});
+                                       .allowed_paths = {folder.path()}});
   ASSERT_TRUE(policy) << policy.error().message;
   auto functions = HostFunctions::create(*policy, {.run_id = "first"});
   ASSERT_TRUE(functions) << functions.error().message;
   EXPECT_EQ(functions->run_id(), "first");
   EXPECT_EQ(functions->policy().config().allowed_paths.size(), 1u);
 
-  EXPECT_EQ(functions->fs_stat((folder / "in").string())->size_bytes, 5u);
-  ASSERT_TRUE(functions->fs_make_directory((folder / "made").string()));
-  const auto entries = functions->fs_list(folder.string());
+  EXPECT_EQ(functions->fs_stat(folder.path("in"))->size_bytes, 5u);
+  ASSERT_TRUE(functions->fs_make_directory(folder.path("made")));
+  const auto entries = functions->fs_list(folder.path());
   ASSERT_TRUE(entries) << entries.error().message;
   ASSERT_EQ(entries->size(), 2u);
   EXPECT_EQ(entries->at(1).name, "made");
   EXPECT_EQ(entries->at(1).type, FileType::directory);
-  ASSERT_TRUE(functions->fs_delete((folder / "in").string()));
-  EXPECT_FALSE(std::filesystem::exists(folder / "in"));
+  ASSERT_TRUE(functions->fs_delete(folder.path("in")));
+  EXPECT_FALSE(folder.exists("in"));
 
   EXPECT_EQ(functions->fs_stat("/etc/passwd").error().kind, ErrorKind::denied);
   EXPECT_EQ(functions->fs_list("/etc").error().kind, ErrorKind::denied);
@@ -83,7 +78,6 @@ TEST(HostFunctions, FilesAreListedExaminedMadeAndDeleted) {
   moved = HostFunctions::create(*policy, {.run_id = "third"}).value();
   EXPECT_EQ(moved.run_id(), "third");
   EXPECT_EQ(moved.denial_count(), 0u);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(HostFunctions, ExecRunNeedsAPolicyAndASandbox) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <stop_token>
 #include <string_view>
 
@@ -52,5 +53,13 @@ class RunCallback {
   std::stop_source* run_;
   std::exception_ptr raised_;
 };
+
+/// A run's output to `callback`, which outlives it; nothing where none is set.
+inline std::function<void(std::string_view)> output_to(RunCallback& callback) {
+  if (!callback.is_set()) {
+    return {};
+  }
+  return [&callback](std::string_view piece) { callback(piece); };
+}
 
 }  // namespace omnisandbox::python

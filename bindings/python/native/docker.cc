@@ -87,14 +87,9 @@ RunResult run_in(Target& target, Command command, const Cancellation* cancellati
   RunCallback out(std::move(command.on_stdout), &source);
   RunCallback err(std::move(command.on_stderr), &source);
   RunCallback pull(std::move(command.on_pull), &source);
-  const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                                [&source] { source.request_stop(); });
-  if (out.is_set()) {
-    command.options.on_stdout = [&out](std::string_view piece) { out(piece); };
-  }
-  if (err.is_set()) {
-    command.options.on_stderr = [&err](std::string_view piece) { err(piece); };
-  }
+  const CancellationLink link(cancellation, source);
+  command.options.on_stdout = output_to(out);
+  command.options.on_stderr = output_to(err);
   command.options.on_pull = progress_to(pull);
   command.options.stop = source.get_token();
   auto result = run_interruptibly(source, [&] {
@@ -109,13 +104,11 @@ RunResult run_in(Target& target, Command command, const Cancellation* cancellati
 /// A session with what stops it: its cancellation, and an interrupt while it is opened or copies.
 class ContainerSession {
  public:
-  ContainerSession(DockerSession session, const std::shared_ptr<std::stop_source>& source,
+  ContainerSession(DockerSession session, const std::stop_source& source,
                    const Cancellation* cancellation)
       : parts_(Parts{.session = std::move(session),
                      .source = source,
-                     .link = std::make_unique<Link>(
-                         cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                         [source] { source->request_stop(); })},
+                     .link = std::make_unique<CancellationLink>(cancellation, source)},
                "DockerSession") {}
 
   RunResult run(Command command, const Cancellation* cancellation) {
@@ -127,10 +120,8 @@ class ContainerSession {
   nb::tuple copy(const Cancellation* cancellation, Copy work) {
     const InUse use(*this);
     const Parts& parts = parts_.get();
-    std::stop_source& source = *parts.source;
-    const std::stop_callback link(
-        cancellation == nullptr ? std::stop_token() : cancellation->token(),
-        [&source] { source.request_stop(); });
+    std::stop_source source = parts.source;
+    const CancellationLink link(cancellation, source);
     const CopiedFiles done = unwrap(run_interruptibly(source, [&] { return work(parts.session); }));
     return nb::make_tuple(done.files, done.folders, done.bytes, done.left_out);
   }
@@ -144,11 +135,10 @@ class ContainerSession {
   bool is_open() const { return parts_.get().session.is_open(); }
 
  private:
-  using Link = std::stop_callback<std::function<void()>>;
   struct Parts {
     mutable DockerSession session;
-    std::shared_ptr<std::stop_source> source;  // shared with `link`
-    std::unique_ptr<Link> link;
+    std::stop_source source;
+    std::unique_ptr<CancellationLink> link;
   };
 
   /// A callback of a run that used its own session would wait for itself for ever.
@@ -200,8 +190,7 @@ std::string prepare_image(const DockerHandle& sandbox, nb::object on_pull,
   DockerSandbox& target = sandbox.get();
   std::stop_source source;
   RunCallback pull(std::move(on_pull), &source);
-  const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                                [&source] { source.request_stop(); });
+  const CancellationLink link(cancellation, source);
   auto image = run_interruptibly(
       source, [&] { return target.prepare_image(progress_to(pull), source.get_token()); });
   pull.rethrow();
@@ -211,15 +200,14 @@ std::string prepare_image(const DockerHandle& sandbox, nb::object on_pull,
 ContainerSession open_session(const DockerHandle& sandbox, Seconds time_to_live, nb::object on_pull,
                               const Cancellation* cancellation) {
   DockerSandbox& target = sandbox.get();
-  const auto source = std::make_shared<std::stop_source>();
-  RunCallback pull(std::move(on_pull), source.get());
-  DockerSessionOptions options{.stop = source->get_token(), .on_pull = progress_to(pull)};
+  std::stop_source source;
+  RunCallback pull(std::move(on_pull), &source);
+  DockerSessionOptions options{.stop = source.get_token(), .on_pull = progress_to(pull)};
   if (time_to_live) {
     options.time_to_live = *milliseconds(time_to_live);
   }
-  const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                                [&source] { source->request_stop(); });
-  auto session = run_interruptibly(*source, [&] { return target.open_session(options); });
+  const CancellationLink link(cancellation, source);
+  auto session = run_interruptibly(source, [&] { return target.open_session(options); });
   pull.rethrow();
   return ContainerSession(unwrap(std::move(session)), source, cancellation);
 }

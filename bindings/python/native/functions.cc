@@ -55,9 +55,7 @@ class Functions {
       });
     }
     HostFunctions& functions = run_->get();
-    const std::stop_callback link(
-        cancellation == nullptr ? std::stop_token() : cancellation->token(),
-        [this] { source_.request_stop(); });
+    const CancellationLink link(cancellation, source_);
     return run_interruptibly(source_, [&] { return work(functions); });
   }
 

@@ -20,6 +20,21 @@ class Cancellation {
   mutable std::stop_source source_;
 };
 
+/// While it lives, `cancellation` (may be null) stops `source` too.
+class CancellationLink {
+ public:
+  CancellationLink(const Cancellation* cancellation, const std::stop_source& source)
+      : callback_(cancellation == nullptr ? std::stop_token() : cancellation->token(),
+                  Stop{source}) {}
+
+ private:
+  struct Stop {
+    std::stop_source source;  // one more handle on the same state
+    void operator()() const { std::stop_source(source).request_stop(); }
+  };
+  std::stop_callback<Stop> callback_;
+};
+
 /// While it lives, SIGINT stops `source`; nothing happens unless this is the main thread and Python
 /// handles the signal.
 class InterruptGuard {
@@ -53,8 +68,7 @@ auto run_interruptibly(std::stop_source& source, Run run) {
 template <class Run>
 auto run_interruptibly(const Cancellation* cancellation, Run run) {
   std::stop_source source;
-  const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                                [&source] { source.request_stop(); });
+  const CancellationLink link(cancellation, source);
   return run_interruptibly(source, [&] { return run(source); });
 }
 

@@ -235,14 +235,9 @@ RunResult run_command(const ProcessHandle& sandbox, std::string_view command, Ar
   std::stop_source source;
   RunCallback out(std::move(on_stdout), &source);
   RunCallback err(std::move(on_stderr), &source);
-  const std::stop_callback link(cancellation == nullptr ? std::stop_token() : cancellation->token(),
-                                [&source] { source.request_stop(); });
-  if (out.is_set()) {
-    options.on_stdout = [&out](std::string_view piece) { out(piece); };
-  }
-  if (err.is_set()) {
-    options.on_stderr = [&err](std::string_view piece) { err(piece); };
-  }
+  const CancellationLink link(cancellation, source);
+  options.on_stdout = output_to(out);
+  options.on_stderr = output_to(err);
   options.stop = source.get_token();
   auto result = run_interruptibly(
       source, [&] { return target.run(command, std::move(args), std::move(options)); });
