@@ -108,10 +108,10 @@ nb::bytes path_bytes(nb::handle path) {
 nb::bytes fs_read(Functions& functions, nb::handle name, std::uint64_t offset,
                   std::optional<std::uint64_t> length) {
   const nb::bytes path = path_bytes(name);
-  const auto content = functions.call([&](HostFunctions& run) {
+  const std::string content = unwrap(functions.call([&](HostFunctions& run) {
     return run.fs_read(view_of(path), {.offset = offset, .length = length});
-  });
-  return bytes_of(unwrap(content));
+  }));
+  return bytes_of(content);
 }
 
 void fs_write(Functions& functions, nb::handle name, const nb::bytes& content,
