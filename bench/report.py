@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a report of the benchmarks, or fails where one is worse than its bar.
 
-    bench/report.py [BUILD] [--output docs/benchmarks]     everything: run.py, whole commands, the *_bench programs
+    bench/report.py [BUILD] [--output docs/benchmarks]     everything: run.py, whole commands, footprint, docker_bench, the *_bench programs
     bench/report.py [BUILD] --quick                        under 3 minutes; exits with 1 where a ratio is worse than its bar
 
 Within each round every program runs once, one after the other, so that a busy machine slows all of them alike. A ratio is made within
@@ -9,6 +9,7 @@ a round; what is shown is the median with its 95 % interval. A bar counts as mis
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -23,6 +24,8 @@ import run
 import whole_commands
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "docker"))
+import container_engine  # noqa: E402
 QUICK_SECONDS = 60
 FULL_SECONDS = 240
 QUICK_WORKLOADS = "echo,threads"
@@ -91,8 +94,56 @@ def micro_benchmarks(build):
     return found
 
 
+@contextlib.contextmanager
+def an_engine():
+    """The container engine that DOCKER_HOST names or, where there is none and root asks, one of our own."""
+    if "DOCKER_HOST" in os.environ or container_engine.why_not() is not None:
+        yield
+        return
+    with container_engine.container_engine() as engine:
+        os.environ["DOCKER_HOST"] = engine.address
+        try:
+            yield
+        finally:
+            del os.environ["DOCKER_HOST"]
+
+
+def json_lines(program, *args):
+    """What a program prints, line by line; nothing where it is not built or fails."""
+    if not program.exists():
+        return []
+    done = subprocess.run([program, *args], capture_output=True, text=True, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def memory_table(footprint):
+    rows = [[line["what"], f"{line['count']:,}", f"{line['memory_kib_each']:,.0f} KiB", f"{line['private_kib_each']:,.0f} KiB",
+             *(f"{line[what + '_each']:.1f}" for what in ("descriptors", "threads", "processes"))] for line in footprint]
+    return table(rows, ["one more", "measured with", "memory", "private", "descriptors", "threads", "processes"])
+
+
+def in_flight_table(workloads):
+    """Throughput by how many runs are in flight, with what the process had meanwhile."""
+    rows = []
+    for count in run.IN_FLIGHT:
+        for name, measured in workloads.get(f"in flight {count}", {}).items():
+            low, middle, high = intervals.interval(measured["rounds"])
+            rows.append([f"{count:,}", run.CONTESTANTS[name][0], f"{middle:,.0f} [{low:,.0f} … {high:,.0f}]", f"{measured['threads']:,}",
+                         f"{measured['descriptors']:,}"])
+    return table(rows, ["in flight", "", "runs a second", "threads", "descriptors"])
+
+
 def table(lines, head):
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(line) + " |" for line in lines), ""]
+
+
+def container_tables(lines):
+    """What docker_bench measured, in an engine of its own."""
+    times = [[line["part"], line["name"], f"{line['median_ms']:.1f} ms", f"{line['lowest_ms']:.1f} … {line['highest_ms']:.1f}"]
+             for line in lines if "name" in line]
+    figures = [[line["part"], line["what"], f"{line['value']:.3g}", f"{line['relation']} {line['bar']:g}: {'met' if line['met'] else 'missed'}"
+                if "bar" in line else ""] for line in lines if "what" in line]
+    return table(times, ["", "", "median", "lowest … highest"]) + table(figures, ["", "", "", "bar"])
 
 
 def page(results):
@@ -106,7 +157,12 @@ def page(results):
                      verdict(ratio)] for ratio in results["ratios"]], ["what", "ours", "against", "times", "bar"])
     if results["left_out"]:
         lines += ["Left out: " + "; ".join(f"{name} ({why})" for name, why in sorted(results["left_out"].items())) + ".", ""]
-    lines += ["## Times", ""] + [f"![{name}]({name}.svg)" for name in results["charts"]] + [""]
+    lines += ["## Times", ""] + [f"![{name}]({name}.svg)\n" for name in results["charts"]]
+    lines += ["## Many at once", "", "Threads and descriptors are those of the process that asks, in the middle of it.", "",
+              *in_flight_table(results["runs"])] if results["runs"] else []
+    lines += ["## Memory", "", "Each with all processes that belong to it; *private* is what no other process shares.", "",
+              *memory_table(results["footprint"])] if results["footprint"] else []
+    lines += ["## Containers", "", *container_tables(results["containers"])] if results["containers"] else []
     for program, found in results["micro"].items():
         lines += [f"### {program}", ""]
         if "error" in found:
@@ -120,16 +176,21 @@ def page(results):
     return "\n".join(lines)
 
 
-def charts(output, measured):
-    """One for each workload of whole commands; their names."""
-    for workload, times in measured.items():
-        title, ours, _ = whole_commands.WORKLOADS[workload]
+def charts(output, commands, runs):
+    """One for each workload of whole commands and of guests; their names."""
+    measured = {workload: (title, [ours], "ms", commands[workload])
+                for workload, (title, ours, _) in whole_commands.WORKLOADS.items() if workload in commands}
+    for workload, by_name in runs.items():
+        unit = run.UNITS[next(iter(by_name.values()))["unit"]]
+        measured[workload] = (run.WORKLOADS[workload]["title"], [run.CONTESTANTS[name][0] for name in run.OURS], unit,
+                              {run.CONTESTANTS[name][0]: found["rounds"] for name, found in by_name.items()})
+    for workload, (title, ours, unit, times) in measured.items():
         entries = []
         for name, values in times.items():
             low, middle, high = intervals.interval(values)
-            entries.append((name, low, middle, high, name == ours))
+            entries.append((name, low, middle, high, name in ours))
         name = re.sub(r"\W+", "_", workload)
-        (output / f"{name}.svg").write_text(chart.bars(title, "ms", sorted(entries, key=lambda entry: entry[2])), encoding="utf-8")
+        (output / f"{name}.svg").write_text(chart.bars(title, unit, sorted(entries, key=lambda entry: entry[2])), encoding="utf-8")
         yield name
 
 
@@ -141,7 +202,8 @@ def main():
     parser.add_argument("--only-commands", action="store_true", help="leave run.py and the *_bench programs out")
     args = parser.parse_args()
     args.build = args.build.resolve()
-    measured, left_out = whole_commands.measure(args.build, QUICK_SECONDS if args.quick else FULL_SECONDS)
+    with contextlib.nullcontext() if args.quick else an_engine():
+        measured, left_out = whole_commands.measure(args.build, QUICK_SECONDS if args.quick else FULL_SECONDS)
     runs = {"ratios": [], "workloads": {}} if args.only_commands else run_comparison(args.build, args.quick)
     ratios = [*ratios_of_runs(runs), *ratios_of_commands(measured)]
     print_ratios(ratios)
@@ -155,7 +217,10 @@ def main():
     results = {"time": run.datetime.datetime.now(run.datetime.timezone.utc).isoformat(timespec="minutes"),
                "machine": {"cpu": run.cpu_name(), "cores": os.cpu_count(), "kernel": os.uname().release, "load": os.getloadavg()},
                "ratios": ratios, "left_out": left_out, "commands_ms": measured, "runs": runs["workloads"],
-               "micro": {} if args.only_commands else micro_benchmarks(args.build), "charts": list(charts(args.output, measured))}
+               "footprint": [] if args.only_commands else json_lines(args.build / "bench" / "footprint"),
+               "containers": [] if args.only_commands else json_lines(args.build / "bench" / "docker" / "docker_bench", "--json"),
+               "micro": {} if args.only_commands else micro_benchmarks(args.build),
+               "charts": list(charts(args.output, measured, runs["workloads"]))}
     (args.output / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (args.output / "README.md").write_text(page(results) + "\n", encoding="utf-8")
     return 0

@@ -8,6 +8,7 @@ them alike. A ratio is made within a round; the table shows the median of the ro
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import math
@@ -17,6 +18,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 
 OURS = ("omnisandbox", "worker")
 # Program, as it is called in tables, and its file under <build>/bench.
@@ -28,20 +30,31 @@ CONTESTANTS = {
     "native": ("native, -O2", "native_runs"),
 }
 # What is measured: the programs' arguments (`extra` stands after the folder and the number of runs), and who takes part.
+# An argument FILE is a file of 4 KiB in a folder of its own, CACHE a new folder for each program.
+KERNELS = ("hash", "branches", "sieve", "nbody", "matrix", "json", "allocation")
+IN_FLIGHT = (1, 4, 16, 64, 256, 1000)
 WORKLOADS = {
     "echo": dict(title="warm run of a small guest, 200 bytes in and out", what="echo", extra=[], runs=3000,
                  who=[*OURS, "bare", "wazero"]),
     "threads": dict(title="the same on 2 threads", what="threads", extra=["2"], runs=10000, who=[*OURS, "bare", "wazero"]),
     # Many more runs than are in flight: what starts with the first ones is not what is compared.
-    "in flight": dict(title="the same, 64 in flight", what="threads", extra=["64"], runs=20000, who=[*OURS, "wazero"]),
+    **{f"in flight {count}": dict(title=f"the same, {count:,} in flight", what="threads", extra=[str(count)], runs=20000, who=[*OURS, "wazero"])
+       for count in IN_FLIGHT},
+    "first": dict(title="compiling the small guest and its first run, in everything new", what="first", extra=[], runs=10,
+                  who=[*OURS, "bare", "wazero"]),
+    "cached": dict(title="the same with a folder of compiled modules", what="cached", extra=["CACHE"], runs=20, who=[*OURS, "wazero"]),
+    "files wasi": dict(title="a guest that reads 4 KiB a thousand times through WASI", what="files", extra=["file_reader", "FILE"], runs=5,
+                       who=[*OURS, "bare", "wazero", "native"]),
+    "files host": dict(title="the same through the host function fs_read", what="files", extra=["host_file_reader", "FILE"], runs=5, who=[*OURS]),
     **{f"compute {kernel}": dict(title=f"compute-bound guest: {kernel}", what="compute", extra=[kernel], runs=3,
                                  who=[*OURS, "bare", "wazero", "native"])
-       for kernel in ("hash", "branches", "sieve", "nbody")},
+       for kernel in KERNELS},
 }
-# The project's own bars: our time over the other's at most this much.
+# The project's own bars: our time over the other's at most this much. Native code uses vectors for `matrix`, and another C library for
+# `json` and `allocation`.
 BARS = {("omnisandbox", "echo", "bare"): 1.5, ("omnisandbox", "echo", "wazero"): 0.5, ("worker", "echo", "wazero"): 1.5,
-        ("worker", "in flight", "wazero"): 1.0,
-        **{("omnisandbox", w, "native"): 1.15 for w in WORKLOADS if w.startswith("compute")}}
+        ("worker", "in flight 64", "wazero"): 1.0,
+        **{("omnisandbox", f"compute {kernel}", "native"): 1.15 for kernel in ("hash", "branches", "sieve", "nbody")}}
 UNITS = {"us": "µs", "ms": "ms", "runs_per_second": "runs/s"}
 
 
@@ -51,20 +64,37 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def run_once(build, name, workload):
-    """One program's samples for one workload."""
+def run_once(build, name, workload, folder):
+    """One program's samples for one workload; `folder` is for what it reads and keeps."""
     runs = workload["runs"]
     if name == "wazero" and workload["what"] == "compute":
         runs = 1  # takes more than ten times as long
-    command = [str(build / "bench" / CONTESTANTS[name][1]), workload["what"], str(build / "guests"), str(runs), *workload["extra"]]
+    places = {"FILE": folder / "readable" / "file", "CACHE": folder / name}
+    extra = [str(places.get(argument, argument)) for argument in workload["extra"]]
+    command = [str(build / "bench" / CONTESTANTS[name][1]), workload["what"], str(build / "guests"), str(runs), *extra]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed with exit code {done.returncode}: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
+@contextlib.contextmanager
+def readable_file():
+    """A folder with the file that guests read."""
+    with tempfile.TemporaryDirectory(prefix="bench-runs-") as folder:
+        file = pathlib.Path(folder) / "readable" / "file"
+        file.parent.mkdir()
+        file.write_bytes(bytes(range(256)) * 16)
+        yield pathlib.Path(folder)
+
+
 def measure(build, names, workloads, rounds):
-    """{workload: {contestant: {"unit", "rounds": [median of each round]}}}; stops when two programs computed different answers."""
+    with readable_file() as folder:
+        return measure_in(folder, build, names, workloads, rounds)
+
+
+def measure_in(folder, build, names, workloads, rounds):
+    """{workload: {contestant: {"unit", "rounds": [median of each round], and what else the program counts}}}; stops when two programs computed different answers."""
     results = {w: {n: {"unit": "", "rounds": []} for n in names if n in WORKLOADS[w]["who"]} for w in workloads}
     answers = {}
     for number in range(rounds):
@@ -73,8 +103,8 @@ def measure(build, names, workloads, rounds):
             order = order[number % len(order):] + order[:number % len(order)]
             for name in order:
                 progress(f"round {number + 1}/{rounds}: {workload}, {name}")
-                report = run_once(build, name, WORKLOADS[workload])
-                results[workload][name]["unit"] = report["unit"]
+                report = run_once(build, name, WORKLOADS[workload], folder)
+                results[workload][name].update({key: value for key, value in report.items() if key in ("unit", "descriptors", "threads")})
                 results[workload][name]["rounds"].append(statistics.median(report["samples"]))
                 answer = report.get("answer", "")
                 if answers.setdefault(workload, answer) != answer:
@@ -120,8 +150,11 @@ def print_comparison(results, ratios):
         print(f"\n{WORKLOADS[workload]['title']}")
         for name, measured in by_name.items():
             s = spread(measured["rounds"])
-            print(f"  {CONTESTANTS[name][0]:<15} {number(s['median']):>8} {UNITS[measured['unit']]:<6} "
-                  f"[{number(s['lowest'])} … {number(s['highest'])}]")
+            line = f"  {CONTESTANTS[name][0]:<15} {number(s['median']):>8} {UNITS[measured['unit']]:<6} " \
+                   f"[{number(s['lowest'])} … {number(s['highest'])}]"
+            if "threads" in measured:
+                line += f"  {measured['threads']} threads, {measured['descriptors']} descriptors in the process"
+            print(line)
         for ratio in (r for r in ratios if r["workload"] == workload):
             r = ratio["time_ratio"]
             line = f"    {CONTESTANTS[ratio['ours']][0]} takes {r['median']:.2f}× the time of {CONTESTANTS[ratio['against']][0]} " \

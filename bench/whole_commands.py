@@ -1,7 +1,11 @@
 """Whole commands beside the programs that people would use instead, one after the other within each round."""
 
+import contextlib
+import glob
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,16 +15,19 @@ import time
 # The bars are wide enough for two busy cores and narrow enough to show a lost cache, a worker too many, or a wait.
 WORKLOADS = {
     "python": ("a snippet of Python, from the start of a process to its end", "omnisandbox eval",
-               {"python3 -c": 4.0}),
+               {"python3 -c": 4.0, "docker run python3 -c": None}),
     "javascript": ("a snippet of JavaScript, from the start of a process to its end", "omnisandbox eval --lang javascript",
                    {"node -e": 1.0}),
     "command": ("a native command (true), confined", "omnisandbox run",
-                {"bare": None, "bwrap": 6.0, "crun": None, "docker run": None}),
+                {"bare": None, "bwrap": 6.0, "crun": None, "docker run": None, "docker exec": None}),
+    "container": ("a command (true) in a new container", "omnisandbox run --image", {"docker run": None}),
 }
 # Confinement of the same kind: own namespaces, a read-only system, no network.
 BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64",
          "/lib64", "--symlink", "usr/bin", "/bin", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "/usr/bin/true"]
-DOCKER_IMAGES = ("busybox", "alpine")
+DOCKER_IMAGES = ("busybox", "alpine", "test")
+PYTHON_IMAGE = "omnisandbox-bench-python"
+WAITING_CONTAINER = "omnisandbox-bench-waits"
 
 
 class Commands:
@@ -31,7 +38,8 @@ class Commands:
         self.left_out = {}
         program = str(build / "bin" / "omnisandbox")
         policy = self.folder / "policy.yaml"
-        policy.write_text("version: 1\ncapabilities: [exec_run]\nallowed_commands: [/usr/bin/true]\n", encoding="utf-8")
+        # A command in an image is named as the image finds it.
+        policy.write_text("version: 1\ncapabilities: [exec_run]\nallowed_commands: [/usr/bin/true, \"true\"]\n", encoding="utf-8")
         self.lines = {"omnisandbox eval": [program, "eval", "6 * 7"],
                       "omnisandbox eval --lang javascript": [program, "eval", "--lang", "javascript", "6 * 7"],
                       "omnisandbox run": [program, "run", "--policy", str(policy), "--", "/usr/bin/true"], "bare": ["/usr/bin/true"]}
@@ -72,10 +80,32 @@ class Commands:
         found = subprocess.run(["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True,
                                check=False) if shutil.which("docker") else None
         images = [] if found is None or found.returncode != 0 else [name for name in found.stdout.split() if name.startswith(DOCKER_IMAGES)]
-        if images:
-            self.add("docker run", ["docker", "run", "--rm", "--network", "none", images[0], "true"])
-        else:
-            self.left_out["docker run"] = "no engine is reachable, or it has neither busybox nor alpine"
+        if not images:
+            for name in ("docker run", "docker exec", "docker run python3 -c", "omnisandbox run --image"):
+                self.left_out[name] = "no engine is reachable, or it has neither busybox nor alpine"
+            return
+        self.add("docker run", ["docker", "run", "--rm", "--network", "none", images[0], "true"])
+        self.add("omnisandbox run --image", [*self.lines["omnisandbox run"][:4], "--image", images[0], "--", "true"])
+        subprocess.run(["docker", "rm", "--force", WAITING_CONTAINER], capture_output=True, check=False)
+        subprocess.run(["docker", "run", "--detach", "--name", WAITING_CONTAINER, "--network", "none", images[0], "sleep", "3600"],
+                       capture_output=True, check=False)
+        self.add("docker exec", ["docker", "exec", WAITING_CONTAINER, "true"])
+        self.make_python_image()
+        self.add("docker run python3 -c", ["docker", "run", "--rm", "--network", "none", PYTHON_IMAGE, "/usr/bin/python3", "-c", "print(6 * 7)"])
+
+    @staticmethod
+    def make_python_image():
+        """This machine's own interpreter and what it loads."""
+        linked = subprocess.run(["ldd", "/usr/bin/python3"], capture_output=True, text=True, check=False).stdout
+        files = ["/usr/bin/python3", os.path.realpath("/usr/bin/python3"), *re.findall(r"/\S+", linked), *glob.glob("/usr/lib/python3.*")]
+        with subprocess.Popen(["tar", "--create", "--dereference", "--absolute-names", "--exclude=__pycache__", "--exclude=dist-packages", *files],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as packed:
+            subprocess.run(["docker", "import", "-", PYTHON_IMAGE], stdin=packed.stdout, capture_output=True, check=False)
+
+    def close(self):
+        if "docker exec" in self.lines:
+            subprocess.run(["docker", "rm", "--force", WAITING_CONTAINER], capture_output=True, check=False)
+            subprocess.run(["docker", "rmi", "--force", PYTHON_IMAGE], capture_output=True, check=False)
 
     def time_ms(self, name):
         began = time.perf_counter()
@@ -89,19 +119,25 @@ class Commands:
 def measure(build, seconds):
     """({workload: {name: [ms of each round]}}, {peer: why it is left out}), in about so many seconds."""
     with tempfile.TemporaryDirectory(prefix="bench-commands-") as folder:
-        commands = Commands(build, folder)
-        measured = {}
-        for workload, (_, ours, peers) in WORKLOADS.items():
-            names = [ours, *(name for name in peers if name in commands.lines)]
-            for name in names:
-                commands.time_ms(name)  # caches, and the module cache, are warm
-            times = {name: [] for name in names}
-            deadline = time.monotonic() + seconds / len(WORKLOADS)
-            turn = 0
-            while time.monotonic() < deadline or len(times[ours]) < 5:
-                order = names[turn % len(names):] + names[:turn % len(names)]
-                for name in order:
-                    times[name].append(commands.time_ms(name))
-                turn += 1
-            measured[workload] = times
-        return measured, commands.left_out
+        with contextlib.closing(Commands(build, folder)) as commands:
+            return measure_commands(commands, seconds), commands.left_out
+
+
+def measure_commands(commands, seconds):
+    """{workload: {name: [ms of each round]}}."""
+    workloads = {workload: parts for workload, parts in WORKLOADS.items() if parts[1] in commands.lines}
+    measured = {}
+    for workload, (_, ours, peers) in workloads.items():
+        names = [ours, *(name for name in peers if name in commands.lines)]
+        for name in names:
+            commands.time_ms(name)  # caches, and the module cache, are warm
+        times = {name: [] for name in names}
+        deadline = time.monotonic() + seconds / len(workloads)
+        turn = 0
+        while time.monotonic() < deadline or len(times[ours]) < 5:
+            order = names[turn % len(names):] + names[:turn % len(names)]
+            for name in order:
+                times[name].append(commands.time_ms(name))
+            turn += 1
+        measured[workload] = times
+    return measured

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -32,32 +33,82 @@ struct Contestant {
   std::vector<double> times_ms{};
 };
 
-/// Bars that were met and missed.
-class Bars {
+/// What was measured, for people, or as JSON, one object a line; and whether the bars were met.
+class Report {
  public:
-  /// One figure beside its bar, on a line of its own.
+  explicit Report(bool is_json) : is_json_(is_json) {}
+
+  /// What follows belongs to this.
+  void begin(std::string part) {
+    part_ = std::move(part);
+    if (!is_json_) {
+      std::printf("%s\n", part_.c_str());
+    }
+  }
+
+  void times(const Contestant& each) {
+    const auto [low, high] = std::minmax_element(each.times_ms.begin(), each.times_ms.end());
+    const double middle = median(each.times_ms);
+    if (is_json_) {
+      print({{"part", part_},
+             {"name", each.name},
+             {"median_ms", middle},
+             {"lowest_ms", *low},
+             {"highest_ms", *high},
+             {"times_ms", each.times_ms}});
+    } else {
+      std::printf("  %-48s %8.1f ms [%.1f to %.1f]\n", each.name.c_str(), middle, *low, *high);
+    }
+  }
+
+  /// One figure, without a bar or beside it.
+  void figure(const std::string& what, double value) {
+    if (is_json_) {
+      print({{"part", part_}, {"what", what}, {"value", value}});
+    } else {
+      std::printf("    %-64s %9.3f\n", what.c_str(), value);
+    }
+  }
   void at_most(const std::string& what, double value, double bar) {
-    say(what, value, "at most", bar, value <= bar);
+    beside_bar(what, value, "at most", bar, value <= bar);
   }
   void at_least(const std::string& what, double value, double bar) {
-    say(what, value, "at least", bar, value >= bar);
+    beside_bar(what, value, "at least", bar, value >= bar);
   }
-  bool are_met() const noexcept { return are_met_; }
+  bool are_bars_met() const noexcept { return are_met_; }
 
  private:
-  void say(const std::string& what, double value, const char* relation, double bar, bool is_met) {
+  static void print(const nlohmann::ordered_json& line) {
+    std::puts(line.dump().c_str());
+    std::fflush(stdout);
+  }
+
+  void beside_bar(const std::string& what, double value, const char* relation, double bar,
+                  bool is_met) {
     are_met_ = are_met_ && is_met;
+    if (is_json_) {
+      print({{"part", part_},
+             {"what", what},
+             {"value", value},
+             {"relation", relation},
+             {"bar", bar},
+             {"met", is_met}});
+      return;
+    }
     std::printf("    %-64s %9.3f  bar: %s %g: %s\n", what.c_str(), value, relation, bar,
                 is_met ? "met" : "NOT met");
     std::fflush(stdout);
   }
+
+  bool is_json_;
+  std::string part_;
   bool are_met_ = true;
 };
 
 /// Every round runs each contestant once, in turn another one first, with a pause before each in
 /// which engine and pool come to rest. The first round only warms caches.
 inline void measure(std::vector<Contestant>& contestants, int rounds,
-                    std::chrono::milliseconds pause) {
+                    std::chrono::milliseconds pause, Report& report) {
   for (int round = -1; round < rounds; ++round) {
     for (std::size_t index = 0; index < contestants.size(); ++index) {
       Contestant& each =
@@ -73,9 +124,7 @@ inline void measure(std::vector<Contestant>& contestants, int rounds,
     }
   }
   for (const Contestant& each : contestants) {
-    const auto [low, high] = std::minmax_element(each.times_ms.begin(), each.times_ms.end());
-    std::printf("  %-48s %8.1f ms [%.1f to %.1f]\n", each.name.c_str(), median(each.times_ms), *low,
-                *high);
+    report.times(each);
   }
 }
 

@@ -108,13 +108,13 @@ struct Traces {
 
 class Bench {
  public:
-  Bench(const test::TestEngine& engine, int rounds, Bars& bars)
-      : engine_(engine), rounds_(rounds), bars_(bars) {
+  Bench(const test::TestEngine& engine, int rounds, Report& report)
+      : engine_(engine), rounds_(rounds), report_(report) {
     ::setenv("DOCKER_HOST", engine_.address().c_str(), 1);
   }
 
   void new_containers() {
-    std::printf("A short command in a new container\n");
+    report_.begin("A short command in a new container");
     DockerSandbox cold = sandbox({});
     std::vector<Contestant> contestants = {
         {"DockerSandbox::run, no pool", [&] { return is_ok(cold); }},
@@ -125,17 +125,17 @@ class Bench {
          }},
         {"docker run --rm --network none", [&] { return ran(docker_run({"--rm"})); }},
         {"docker run --network none", [&] { return ran(docker_run({})); }}};
-    measure(contestants, rounds_, pause_between);
-    bars_.at_most("library, no pool / docker run", ratio(contestants[0], contestants[3]), 0.9);
-    bars_.at_most("whole command, no pool / docker run", ratio(contestants[1], contestants[3]),
-                  0.9);
-    bars_.at_most("whole command, no pool / docker run --rm", ratio(contestants[1], contestants[2]),
-                  0.9);
+    measure(contestants, rounds_, pause_between, report_);
+    report_.at_most("library, no pool / docker run", ratio(contestants[0], contestants[3]), 0.9);
+    report_.at_most("whole command, no pool / docker run", ratio(contestants[1], contestants[3]),
+                    0.9);
+    report_.at_most("whole command, no pool / docker run --rm",
+                    ratio(contestants[1], contestants[2]), 0.9);
     ran({"sh", "-c", "docker container prune -f"});
   }
 
   void waiting_containers() {
-    std::printf("A short command in a container that waits (a new one each; exec: the same)\n");
+    report_.begin("A short command in a container that waits (a new one each; exec: the same)");
     DockerSandbox pooled = sandbox({.warm_containers = 2});
     if (!ran(docker(
             {"run", "-d", "--name", "waits", "--network", "none", image_name, "sleep", "3600"}))) {
@@ -148,15 +148,15 @@ class Bench {
            return ran(docker({"exec", "waits", "true"}));
          }},
         {"docker run --network none", [&] { return ran(docker_run({})); }}};
-    measure(contestants, rounds_, refill_time);
-    bars_.at_most("pool / docker run", ratio(contestants[0], contestants[2]), 0.05);
-    bars_.at_most("pool / docker exec", ratio(contestants[0], contestants[1]), 0.2);
+    measure(contestants, rounds_, refill_time, report_);
+    report_.at_most("pool / docker run", ratio(contestants[0], contestants[2]), 0.05);
+    report_.at_most("pool / docker exec", ratio(contestants[0], contestants[1]), 0.2);
     ran(docker({"rm", "-f", "waits"}));
     ran({"sh", "-c", "docker container prune -f"});
   }
 
   void many_at_once() {
-    std::printf("%d runs at once\n", runs_at_once);
+    report_.begin(fmt::format("{} runs at once", runs_at_once));
     DockerSandbox cold = sandbox({});
     DockerSandbox pooled = sandbox({.warm_containers = runs_at_once});
     int failed = 0;
@@ -170,16 +170,16 @@ class Bench {
         {"DockerSandbox::run, from the pool", all([&] { return is_ok(pooled); })},
         {"DockerSandbox::run, no pool", all([&] { return is_ok(cold); })},
         {"docker run --rm --network none", all([&] { return ran(docker_run({"--rm"})); })}};
-    measure(contestants, std::max(rounds_ / 5, 1), large_refill_time);
-    bars_.at_most("failures", failed, 0);
-    bars_.at_least("runs a second, pool / docker run --rm",
-                   1 / ratio(contestants[0], contestants[2]), 2);
-    std::printf("    runs a second, no pool / docker run --rm: %.2f\n",
-                1 / ratio(contestants[1], contestants[2]));
+    measure(contestants, std::max(rounds_ / 5, 1), large_refill_time, report_);
+    report_.at_most("failures", failed, 0);
+    report_.at_least("runs a second, pool / docker run --rm",
+                     1 / ratio(contestants[0], contestants[2]), 2);
+    report_.figure("runs a second, no pool / docker run --rm",
+                   1 / ratio(contestants[1], contestants[2]));
   }
 
   void output() {
-    std::printf("200 MB of output\n");
+    report_.begin("200 MB of output");
     // A processor of its own, as docker run gives it.
     DockerSandbox cold = sandbox({}, 200'000);
     const std::string count = fmt::format("count={}", output_bytes / 100'000);
@@ -194,13 +194,13 @@ class Bench {
            return ran(docker({"run", "--rm", "--network", "none", image_name, "dd", "if=/dev/zero",
                               "bs=100000", count}));
          }}};
-    measure(contestants, std::max(rounds_ / 3, 1), pause_between);
+    measure(contestants, std::max(rounds_ / 3, 1), pause_between, report_);
     const auto rate = [](const Contestant& each) {
       return output_bytes / megabyte / median(each.times_ms) * 1000;
     };
-    bars_.at_least("MB/s through the demultiplexer", rate(contestants[0]), 300);
-    std::printf("    MB/s of a whole run: %.0f; of docker run: %.0f\n", rate(contestants[1]),
-                rate(contestants[2]));
+    report_.at_least("MB/s through the demultiplexer", rate(contestants[0]), 300);
+    report_.figure("MB/s of a whole run", rate(contestants[1]));
+    report_.figure("MB/s of docker run", rate(contestants[2]));
   }
 
   /// Many runs leave nothing, and take no more memory at their end than in their middle.
@@ -218,20 +218,20 @@ class Bench {
       failed += failures(many_runs / 2, runs_at_once, [&] { return is_ok(shared); });
       kib = own_memory_kib();
     }
-    std::printf("%d runs, %d at once, in %.1f s\n", many_runs, runs_at_once,
-                milliseconds_since(start) / 1000);
+    report_.begin(fmt::format("{} runs, {} at once", many_runs, runs_at_once));
+    report_.figure("seconds", milliseconds_since(start) / 1000);
     const Traces after = settle(before);
-    bars_.at_most("failures", failed, 0);
+    report_.at_most("failures", failed, 0);
     const auto left = [](std::size_t now, std::size_t then) {
       return static_cast<double>(now) - static_cast<double>(then);
     };
-    bars_.at_most("containers left", left(after.containers, before.containers), 0);
-    bars_.at_most("networks left", left(after.networks, before.networks), 0);
-    bars_.at_most("volumes left", left(after.volumes, before.volumes), 0);
-    bars_.at_most("processes left", left(after.processes, before.processes), 0);
-    bars_.at_most("files left", left(after.files, before.files), 0);
-    bars_.at_most("KiB that the second half of the runs added to our memory",
-                  memory_kib[1] - memory_kib[0], flat_memory_kib);
+    report_.at_most("containers left", left(after.containers, before.containers), 0);
+    report_.at_most("networks left", left(after.networks, before.networks), 0);
+    report_.at_most("volumes left", left(after.volumes, before.volumes), 0);
+    report_.at_most("processes left", left(after.processes, before.processes), 0);
+    report_.at_most("files left", left(after.files, before.files), 0);
+    report_.at_most("KiB that the second half of the runs added to our memory",
+                    memory_kib[1] - memory_kib[0], flat_memory_kib);
   }
 
  private:
@@ -265,9 +265,10 @@ class Bench {
   static bool is_ok(DockerSandbox& sandbox) {
     const auto result = sandbox.run("true");
     if (!result || result->status != Status::ok) {
-      std::printf("    %s\n", !result         ? result.error().message.c_str()
-                              : result->error ? result->error->message.c_str()
-                                              : "it ended otherwise");
+      std::fprintf(stderr, "%s\n",
+                   !result         ? result.error().message.c_str()
+                   : result->error ? result->error->message.c_str()
+                                   : "it ended otherwise");
       return false;
     }
     return true;
@@ -362,7 +363,7 @@ class Bench {
 
   const test::TestEngine& engine_;
   const int rounds_;
-  Bars& bars_;
+  Report& report_;
 };
 
 struct Part {
@@ -376,13 +377,14 @@ constexpr std::array parts = {Part{"new", &Bench::new_containers},
 
 int usage() {
   std::puts(
-      "docker_bench [--rounds N] [new|pool|at-once|output|endure]...\n"
+      "docker_bench [--json] [--rounds N] [new|pool|at-once|output|endure]...\n"
       "Ends with 1 where a bar is not met.");
   return 2;
 }
 
 int run(const std::vector<std::string_view>& words) {
   int rounds = 15;
+  bool is_json = false;
   std::vector<Part> chosen;
   for (std::size_t index = 0; index < words.size(); ++index) {
     const std::string_view word = words[index];
@@ -390,6 +392,8 @@ int run(const std::vector<std::string_view>& words) {
                                     [&](const Part& part) { return part.name == word; });
     if (found != parts.end()) {
       chosen.push_back(*found);
+    } else if (word == "--json") {
+      is_json = true;
     } else if (word == "--rounds" && index + 1 < words.size()) {
       const std::string_view number = words[++index];
       std::from_chars(number.data(), number.data() + number.size(), rounds);
@@ -404,18 +408,18 @@ int run(const std::vector<std::string_view>& words) {
     return usage();
   }
   if (::geteuid() != 0) {
-    std::puts("docker_bench starts dockerd, which needs root");
+    std::fputs("docker_bench starts dockerd, which needs root\n", stderr);
     return 1;
   }
   test::TestEngine engine;
   engine.start();
   engine.make_image(image_name);
-  Bars bars;
-  Bench bench(engine, rounds, bars);
+  Report report(is_json);
+  Bench bench(engine, rounds, report);
   for (const Part& part : chosen) {
     (bench.*part.run)();
   }
-  return bars.are_met() ? 0 : 1;
+  return report.are_bars_met() ? 0 : 1;
 }
 
 }  // namespace
@@ -425,7 +429,7 @@ int main(int argument_count, char** arguments) {
   try {
     return omnisandbox::docker::bench::run({arguments + 1, arguments + argument_count});
   } catch (const std::exception& error) {
-    std::printf("docker_bench: %s\n", error.what());
+    std::fprintf(stderr, "docker_bench: %s\n", error.what());
     return 1;
   }
 }

@@ -47,7 +47,8 @@ std::ptrdiff_t append_output(void* output, const unsigned char* bytes, std::size
 }
 
 std::string run_once(wasm_engine_t* engine, const wasmtime_instance_pre_t* prepared,
-                     const std::string& argument, const std::string& input) {
+                     const std::string& readable_folder, const std::string& argument,
+                     const std::string& input) {
   std::string output;
   wasmtime_store_t* store = wasmtime_store_new(engine, nullptr, nullptr);
   wasmtime_context_t* context = wasmtime_store_context(store);
@@ -61,6 +62,10 @@ std::string run_once(wasm_engine_t* engine, const wasmtime_instance_pre_t* prepa
   wasm_byte_vec_new(&stdin_bytes, input.size(), input.data());
   wasi_config_set_stdin_bytes(wasi, &stdin_bytes);
   wasi_config_set_stdout_custom(wasi, append_output, &output, nullptr);
+  if (!readable_folder.empty() &&
+      !wasi_config_preopen_dir(wasi, readable_folder.c_str(), readable_folder.c_str(), false)) {
+    fail("the folder cannot be opened");
+  }
   require(wasmtime_context_set_wasi(context, wasi), "WASI");
 
   wasmtime_instance_t instance;
@@ -84,8 +89,8 @@ std::string run_once(wasm_engine_t* engine, const wasmtime_instance_pre_t* prepa
   return output;
 }
 
-omnisandbox::bench::RunGuest prepare(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+omnisandbox::bench::RunGuest prepare(const omnisandbox::bench::Guest& guest) {
+  std::ifstream file(guest.path, std::ios::binary);
   const std::vector<char> code{std::istreambuf_iterator<char>(file), {}};
   // Engine, linker and module live as long as the program.
   wasm_engine_t* engine = make_engine();
@@ -97,8 +102,9 @@ omnisandbox::bench::RunGuest prepare(const std::string& path) {
           "compile");
   wasmtime_instance_pre_t* prepared = nullptr;
   require(wasmtime_linker_instantiate_pre(linker, module, &prepared), "link");
-  return [engine, prepared](const std::string& argument, const std::string& input) {
-    return run_once(engine, prepared, argument, input);
+  return [engine, prepared, readable_folder = guest.readable_folder](const std::string& argument,
+                                                                     const std::string& input) {
+    return run_once(engine, prepared, readable_folder, argument, input);
   };
 }
 

@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <map>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -32,6 +37,10 @@ void print(std::string_view unit, const std::vector<double>& samples, std::strin
              fmt::join(samples, ", "), answer);
 }
 
+std::ptrdiff_t entries(const char* folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), {});
+}
+
 void time_echo(const RunGuest& run, int runs) {
   const std::string input(input_bytes, 'a');
   std::vector<double> samples;
@@ -47,32 +56,57 @@ void time_echo(const RunGuest& run, int runs) {
 
 void time_threads(const RunGuest& run, int runs, int threads) {
   const std::string input(input_bytes, 'a');
+  std::ptrdiff_t descriptors_used = 0;
+  std::ptrdiff_t threads_used = 0;
+  std::atomic<int> done = 0;
   const auto start = Clock::now();
   {
     std::vector<std::jthread> workers;
     for (int i = 0; i < threads; ++i) {
       workers.emplace_back([&] {
-        for (int done = 0; done < runs / threads; ++done) {
+        for (int mine = 0; mine < runs / threads; ++mine) {
           echo_once(run, input);
+          if (++done == runs / 2) {
+            descriptors_used = entries("/proc/self/fd");
+            threads_used = entries("/proc/self/task");
+          }
         }
       });
     }
   }
-  print("runs_per_second", {runs / threads * threads / since<std::chrono::seconds>(start)}, "");
+  const double rate = runs / threads * threads / since<std::chrono::seconds>(start);
+  fmt::print(
+      "{{\"unit\": \"runs_per_second\", \"samples\": [{:.3f}], \"descriptors\": {}, \"threads\": "
+      "{}}}\n",
+      rate, descriptors_used, threads_used);
 }
 
-void time_compute(const RunGuest& run, int runs, const std::string& kernel) {
+void time_whole_runs(const RunGuest& run, int runs, const std::string& argument) {
   std::vector<double> samples;
   std::string answer;
   for (int i = 0; i < runs; ++i) {
     const auto start = Clock::now();
-    answer = run(kernel, "");
+    answer = run(argument, "");
     samples.push_back(since<std::chrono::milliseconds>(start));
   }
   while (!answer.empty() && answer.back() == '\n') {
     answer.pop_back();
   }
   print("ms", samples, answer);
+}
+
+void time_first(const PrepareGuest& prepare, const Guest& guest, int runs) {
+  const std::string input(input_bytes, 'a');
+  std::vector<double> samples;
+  if (!guest.cache_folder.empty()) {
+    echo_once(prepare(guest), input);
+  }
+  for (int i = 0; i < runs; ++i) {
+    const auto start = Clock::now();
+    echo_once(prepare(guest), input);
+    samples.push_back(since<std::chrono::milliseconds>(start));
+  }
+  print("ms", samples, "");
 }
 
 }  // namespace
@@ -86,20 +120,32 @@ int measure_guest_runs(int argc, char** argv, const PrepareGuest& prepare) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   const std::string what = args.empty() ? "" : args[0];
   const int runs = args.size() > 2 ? std::atoi(args[2].c_str()) : 0;
-  const bool known =
-      what == "echo" || ((what == "threads" || what == "compute") && args.size() == 4);
-  if (!known || runs < 1) {
-    fail(fmt::format(
-        "usage: {} echo FOLDER RUNS | threads FOLDER RUNS THREADS | compute FOLDER RUNS KERNEL",
-        argv[0]));
+  const std::map<std::string, std::size_t> arguments_of = {
+      {"echo", 3}, {"first", 3}, {"cached", 4}, {"threads", 4}, {"compute", 4}, {"files", 5}};
+  const auto known = arguments_of.find(what);
+  if (known == arguments_of.end() || args.size() != known->second || runs < 1) {
+    fail(
+        fmt::format("usage: {} echo FOLDER RUNS | threads FOLDER RUNS THREADS | compute FOLDER "
+                    "RUNS KERNEL | files FOLDER RUNS GUEST FILE | first FOLDER RUNS | cached "
+                    "FOLDER RUNS CACHE",
+                    argv[0]));
   }
-  const RunGuest run = prepare(args[1] + (what == "compute" ? "/compute.wasm" : "/echo.wasm"));
+  const std::string& folder = args[1];
+  const Guest echo{.path = folder + "/echo.wasm"};
   if (what == "echo") {
-    time_echo(run, runs);
+    time_echo(prepare(echo), runs);
+  } else if (what == "first") {
+    time_first(prepare, echo, runs);
+  } else if (what == "cached") {
+    time_first(prepare, {.path = echo.path, .cache_folder = args[3]}, runs);
   } else if (what == "threads") {
-    time_threads(run, runs, std::max(1, std::atoi(args[3].c_str())));
+    time_threads(prepare(echo), runs, std::max(1, std::atoi(args[3].c_str())));
+  } else if (what == "compute") {
+    time_whole_runs(prepare({.path = folder + "/compute.wasm"}), runs, args[3]);
   } else {
-    time_compute(run, runs, args[3]);
+    const std::string parent = std::filesystem::path(args[4]).parent_path();
+    time_whole_runs(prepare({.path = folder + "/" + args[3] + ".wasm", .readable_folder = parent}),
+                    runs, args[4]);
   }
   return 0;
 }

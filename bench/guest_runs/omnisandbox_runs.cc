@@ -17,8 +17,9 @@ namespace {
 
 using omnisandbox::bench::fail;
 
-omnisandbox::RuntimeOptions options() {
+omnisandbox::RuntimeOptions options(const std::string& cache_folder) {
   omnisandbox::RuntimeOptions options;
+  options.module_cache = cache_folder;
 #ifdef OMNISANDBOX_BENCH_WORKER
   options.isolation = omnisandbox::Isolation::worker;
   options.worker_program = OMNISANDBOX_BENCH_WORKER;
@@ -26,11 +27,19 @@ omnisandbox::RuntimeOptions options() {
   return options;
 }
 
-omnisandbox::bench::RunGuest prepare(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+omnisandbox::Config config(const std::string& readable_folder) {
+  if (readable_folder.empty()) {
+    return {};
+  }
+  return {.capabilities = {omnisandbox::Capability::fs_read}, .allowed_paths = {readable_folder}};
+}
+
+omnisandbox::bench::RunGuest prepare(const omnisandbox::bench::Guest& guest) {
+  std::ifstream file(guest.path, std::ios::binary);
   const std::vector<char> module_bytes{std::istreambuf_iterator<char>(file), {}};
 
-  auto created = omnisandbox::Runtime::create(omnisandbox::Config{}, options());
+  auto created =
+      omnisandbox::Runtime::create(config(guest.readable_folder), options(guest.cache_folder));
   if (!created) {
     fail(created.error().message);
   }
@@ -38,7 +47,7 @@ omnisandbox::bench::RunGuest prepare(const std::string& path) {
   auto runtime = std::make_shared<omnisandbox::Runtime>(std::move(*created));
   if (auto compiled = runtime->compile("guest", std::as_bytes(std::span(module_bytes)));
       !compiled) {
-    fail(path + ": " + compiled.error().message);
+    fail(guest.path + ": " + compiled.error().message);
   }
   return [runtime](const std::string& argument, const std::string& input) {
     std::vector<std::string> args;

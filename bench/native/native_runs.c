@@ -1,5 +1,6 @@
-// Times the guest `compute` built natively, with the compiler and the optimisation of the guest:
-// `native_runs compute - RUNS KERNEL`. The output is one JSON object in the form that bench/run.py
+// Times the guests `compute` and `file_reader` built natively, with the compiler and the
+// optimisation of the guests: `native_runs compute - RUNS KERNEL`, `native_runs files - RUNS GUEST
+// FILE`. The output is one JSON object in the form that bench/run.py
 // reads from every program that it compares.
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,8 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-int compute_main(int argc,
-                 char** argv);  // guests/examples/compute.c, whose main has this name here
+// The guests' main functions have these names here.
+int compute_main(int argc, char** argv);
+int file_reader_main(int argc, char** argv);
 
 static double now_ms(void) {
   struct timespec now;
@@ -17,8 +19,8 @@ static double now_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-// Runs the kernel with its output in `answer` instead of on stdout, which belongs to the JSON.
-static int run_once(char* kernel, char* answer, size_t capacity) {
+// Runs a guest with its output in `answer` instead of on stdout, which belongs to the JSON.
+static int run_once(int (*guest)(int, char**), char* argument, char* answer, size_t capacity) {
   int ends[2];
   int original = dup(STDOUT_FILENO);
   if (original < 0 || pipe(ends) != 0) {
@@ -26,8 +28,8 @@ static int run_once(char* kernel, char* answer, size_t capacity) {
   }
   dup2(ends[1], STDOUT_FILENO);
   close(ends[1]);
-  char* args[] = {(char*)"compute", kernel, NULL};
-  int exit_code = compute_main(2, args);
+  char* args[] = {(char*)"guest", argument, NULL};
+  int exit_code = guest(2, args);
   fflush(stdout);
   dup2(original, STDOUT_FILENO);
   close(original);
@@ -39,9 +41,11 @@ static int run_once(char* kernel, char* answer, size_t capacity) {
 }
 
 int main(int argc, char** argv) {
-  int runs = argc == 5 && strcmp(argv[1], "compute") == 0 ? atoi(argv[3]) : 0;
+  int is_compute = argc == 5 && strcmp(argv[1], "compute") == 0;
+  int is_files = argc == 6 && strcmp(argv[1], "files") == 0 && strcmp(argv[4], "file_reader") == 0;
+  int runs = is_compute || is_files ? atoi(argv[3]) : 0;
   if (runs < 1) {
-    fputs("usage: native_runs compute - RUNS KERNEL\n", stderr);
+    fputs("usage: native_runs compute - RUNS KERNEL | files - RUNS file_reader FILE\n", stderr);
     return 2;
   }
   char answer[256] = "";
@@ -49,7 +53,8 @@ int main(int argc, char** argv) {
   for (int i = 0; i < runs; ++i) {
     fflush(stdout);
     double start = now_ms();
-    if (run_once(argv[4], answer, sizeof answer) != 0) {
+    if (run_once(is_compute ? compute_main : file_reader_main, argv[argc - 1], answer,
+                 sizeof answer) != 0) {
       return 1;
     }
     printf("%s%.3f", i == 0 ? "" : ", ", now_ms() - start);

@@ -1,7 +1,9 @@
 // Wazero times guests in wazero (github.com/tetratelabs/wazero), set up as a careful user would for guests that are not
 // trusted: a memory limit, runs that end with their context, WASI, and each module compiled once.
 //
-//	wazero echo FOLDER RUNS | wazero threads FOLDER RUNS THREADS | wazero compute FOLDER RUNS KERNEL
+//	wazero echo FOLDER RUNS | wazero threads FOLDER RUNS THREADS | wazero compute FOLDER RUNS KERNEL |
+//	wazero files FOLDER RUNS GUEST FILE | wazero first FOLDER RUNS |
+//	wazero cached FOLDER RUNS CACHE
 //
 // The output is one JSON object, in the form that bench/run.py reads from every program that it compares.
 package main
@@ -17,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -31,16 +34,25 @@ const (
 )
 
 type sandbox struct {
-	runtime wazero.Runtime
-	module  wazero.CompiledModule
+	runtime  wazero.Runtime
+	module   wazero.CompiledModule
+	readable string // the folder that a guest may read; none when empty
 }
 
-func newSandbox(ctx context.Context, path string) (*sandbox, error) {
+// newSandbox compiles the module at path; where cache is a folder, what was compiled before is taken from it.
+func newSandbox(ctx context.Context, path, readable, cache string) (*sandbox, error) {
 	code, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(memoryLimitPages).WithCloseOnContextDone(true)
+	if cache != "" {
+		compiled, err := wazero.NewCompilationCacheWithDir(cache)
+		if err != nil {
+			return nil, err
+		}
+		config = config.WithCompilationCache(compiled)
+	}
 	runtime := wazero.NewRuntimeWithConfig(ctx, config)
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, runtime); err != nil {
 		return nil, err
@@ -49,7 +61,7 @@ func newSandbox(ctx context.Context, path string) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sandbox{runtime, module}, nil
+	return &sandbox{runtime, module, readable}, nil
 }
 
 // run is one guest's life, from a fresh instance to its output.
@@ -59,6 +71,9 @@ func (s *sandbox) run(ctx context.Context, input []byte, args ...string) ([]byte
 	var output bytes.Buffer
 	config := wazero.NewModuleConfig().WithName("").WithArgs(append([]string{"guest"}, args...)...).
 		WithStdin(bytes.NewReader(input)).WithStdout(&output)
+	if s.readable != "" {
+		config = config.WithFSConfig(wazero.NewFSConfig().WithReadOnlyDirMount(s.readable, s.readable))
+	}
 	instance, err := s.runtime.InstantiateModule(ctx, s.module, config)
 	var exit *sys.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 0 {
@@ -77,6 +92,14 @@ type report struct {
 	Unit    string    `json:"unit"` // of the samples: "us", "ms" or "runs_per_second"
 	Samples []float64 `json:"samples"`
 	Answer  string    `json:"answer,omitempty"`
+	// What the process had in the middle of runs that are in flight together.
+	Descriptors int `json:"descriptors,omitempty"`
+	Threads     int `json:"threads,omitempty"`
+}
+
+func entries(folder string) int {
+	found, _ := os.ReadDir(folder)
+	return len(found)
 }
 
 func (s *sandbox) echoOnce(ctx context.Context, input []byte) error {
@@ -105,6 +128,8 @@ func timeEcho(ctx context.Context, s *sandbox, runs int) (report, error) {
 func timeThreads(ctx context.Context, s *sandbox, runs, threads int) (report, error) {
 	input := bytes.Repeat([]byte{'a'}, inputBytes)
 	failures := make(chan error, threads)
+	result := report{Unit: "runs_per_second"}
+	var done atomic.Int64
 	var group sync.WaitGroup
 	start := time.Now()
 	for thread := 0; thread < threads; thread++ {
@@ -116,6 +141,9 @@ func timeThreads(ctx context.Context, s *sandbox, runs, threads int) (report, er
 					failures <- err
 					return
 				}
+				if done.Add(1) == int64(runs/2) {
+					result.Descriptors, result.Threads = entries("/proc/self/fd"), entries("/proc/self/task")
+				}
 			}
 		}()
 	}
@@ -125,15 +153,16 @@ func timeThreads(ctx context.Context, s *sandbox, runs, threads int) (report, er
 	case err := <-failures:
 		return report{}, err
 	default:
-		return report{Unit: "runs_per_second", Samples: []float64{float64(runs/threads*threads) / elapsed}}, nil
+		result.Samples = []float64{float64(runs/threads*threads) / elapsed}
+		return result, nil
 	}
 }
 
-func timeCompute(ctx context.Context, s *sandbox, runs int, kernel string) (report, error) {
+func timeWholeRuns(ctx context.Context, s *sandbox, runs int, argument string) (report, error) {
 	result := report{Unit: "ms"}
 	for i := 0; i < runs; i++ {
 		start := time.Now()
-		output, err := s.run(ctx, nil, kernel)
+		output, err := s.run(ctx, nil, argument)
 		if err != nil {
 			return result, err
 		}
@@ -143,17 +172,54 @@ func timeCompute(ctx context.Context, s *sandbox, runs int, kernel string) (repo
 	return result, nil
 }
 
+// timeFirst compiles and runs the guest in everything new.
+func timeFirst(ctx context.Context, path, cache string, runs int) (report, error) {
+	result := report{Unit: "ms"}
+	for i := 0; i < runs; i++ {
+		start := time.Now()
+		s, err := newSandbox(ctx, path, "", cache)
+		if err == nil {
+			err = s.echoOnce(ctx, bytes.Repeat([]byte{'a'}, inputBytes))
+		}
+		if err != nil {
+			return result, err
+		}
+		result.Samples = append(result.Samples, float64(time.Since(start).Nanoseconds())/1e6)
+		s.runtime.Close(ctx)
+	}
+	return result, nil
+}
+
 func measure(args []string) (report, error) {
 	if len(args) < 3 {
-		return report{}, errors.New("usage: wazero echo|threads|compute FOLDER RUNS [THREADS|KERNEL]")
+		return report{}, errors.New("usage: wazero echo|threads|compute|files|first|cached FOLDER RUNS [THREADS|KERNEL|GUEST FILE|CACHE]")
 	}
-	guest := map[string]string{"echo": "echo.wasm", "threads": "echo.wasm", "compute": "compute.wasm"}[args[0]]
-	runs, err := strconv.Atoi(args[2])
-	if guest == "" || err != nil || runs < 1 || (args[0] != "echo" && len(args) < 4) {
+	guest, readable := "echo", ""
+	switch {
+	case args[0] == "compute" && len(args) == 4:
+		guest = "compute"
+	case args[0] == "files" && len(args) == 5:
+		guest, readable = args[3], filepath.Dir(args[4])
+	case (args[0] == "threads" || args[0] == "cached") && len(args) == 4, (args[0] == "echo" || args[0] == "first") && len(args) == 3:
+	default:
 		return report{}, fmt.Errorf("wrong arguments %q", args)
 	}
+	runs, err := strconv.Atoi(args[2])
+	if err != nil || runs < 1 {
+		return report{}, fmt.Errorf("%q is no number of runs", args[2])
+	}
 	ctx := context.Background()
-	s, err := newSandbox(ctx, filepath.Join(args[1], guest))
+	path := filepath.Join(args[1], guest+".wasm")
+	switch args[0] {
+	case "first":
+		return timeFirst(ctx, path, "", runs)
+	case "cached":
+		if _, err := timeFirst(ctx, path, args[3], 1); err != nil {
+			return report{}, err
+		}
+		return timeFirst(ctx, path, args[3], runs)
+	}
+	s, err := newSandbox(ctx, path, readable, "")
 	if err != nil {
 		return report{}, err
 	}
@@ -168,7 +234,7 @@ func measure(args []string) (report, error) {
 		}
 		return timeThreads(ctx, s, runs, threads)
 	default:
-		return timeCompute(ctx, s, runs, args[3])
+		return timeWholeRuns(ctx, s, runs, args[len(args)-1])
 	}
 }
 

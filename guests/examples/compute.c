@@ -1,6 +1,6 @@
-// Four pieces of work that never leave the guest: `compute [hash|branches|sieve|nbody]`. Built
-// twice, as a guest and natively, so that `bench/` can compare the two; each prints an answer, so
-// that neither can skip the work.
+// Pieces of work that never leave the guest: `compute [hash|branches|sieve|nbody|matrix|json|
+// allocation]`. Built twice, as a guest and natively, so that `bench/` can compare the two; each
+// prints an answer, so that neither can skip the work.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -144,12 +144,135 @@ static uint64_t run_hash(void) {
   return (uint64_t)state[0] << 32 | state[7];
 }
 
+// Multiplies two matrices of 200 x 200 twelve times: double-precision arithmetic on a megabyte.
+static uint64_t run_matrix(void) {
+  enum { size = 200, rounds = 12 };
+  static double left[size][size], right[size][size], product[size][size];
+  for (int row = 0; row < size; ++row) {
+    for (int column = 0; column < size; ++column) {
+      left[row][column] = row + 0.5 * column;
+      right[row][column] = row - 0.25 * column;
+    }
+  }
+  for (int round = 0; round < rounds; ++round) {
+    for (int row = 0; row < size; ++row) {
+      for (int column = 0; column < size; ++column) {
+        product[row][column] = round;
+      }
+      for (int inner = 0; inner < size; ++inner) {
+        const double factor = left[row][inner];
+        for (int column = 0; column < size; ++column) {
+          product[row][column] += factor * right[inner][column];
+        }
+      }
+    }
+    left[round][round] = product[round][size - 1 - round] / size;
+  }
+  uint64_t answer;
+  memcpy(&answer, &product[size - 1][size - 1], sizeof answer);
+  return answer;
+}
+
+// What a tool does with a document: the text of one is written, then read, member by member.
+static const char* skip_json(const char* at, uint64_t* answer);
+
+static const char* skip_json_string(const char* at, uint64_t* answer) {
+  for (++at; *at != '"'; ++at) {
+    if (*at == '\\') {
+      ++at;
+    }
+    *answer = *answer * 31 + (uint8_t)*at;
+  }
+  return at + 1;
+}
+
+static const char* skip_json_members(const char* at, char end, uint64_t* answer) {
+  for (++at; *at != end;) {
+    at = skip_json(at, answer);
+    if (*at == ':' || *at == ',') {
+      ++at;
+    }
+  }
+  return at + 1;
+}
+
+static const char* skip_json(const char* at, uint64_t* answer) {
+  switch (*at) {
+    case '{':
+      return skip_json_members(at, '}', answer);
+    case '[':
+      return skip_json_members(at, ']', answer);
+    case '"':
+      return skip_json_string(at, answer);
+    default: {
+      char* end;
+      *answer += (uint64_t)strtol(at, &end, 10);
+      return end;
+    }
+  }
+}
+
+static uint64_t run_json(void) {
+  enum { records = 1000, rounds = 60, longest = 160 };
+  char* text = malloc(records * longest + 2);
+  if (text == NULL) {
+    return 0;
+  }
+  uint64_t answer = 0;
+  for (int round = 0; round < rounds; ++round) {
+    char* at = text;
+    *at++ = '[';
+    for (int i = 0; i < records; ++i) {
+      at += snprintf(at, longest,
+                     "%s{\"id\":%d,\"name\":\"user "
+                     "%d\",\"tags\":[\"a\",\"b\\n\",\"%x\"],\"at\":{\"x\":%d,\"y\":%d}}",
+                     i == 0 ? "" : ",", i, i * round, i * 7919, i - round, round - i);
+    }
+    *at++ = ']';
+    *at = '\0';
+    skip_json(text, &answer);
+  }
+  free(text);
+  return answer;
+}
+
+// Takes and gives back three million blocks of 16 to 511 bytes, a thousand of them at a time.
+static uint64_t run_allocation(void) {
+  enum { live = 1000, rounds = 3000000 };
+  static uint8_t* blocks[live];
+  uint64_t state = 88172645463325252;
+  uint64_t answer = 0;
+  for (int round = 0; round < rounds; ++round) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    uint8_t** block = &blocks[state % live];
+    if (*block != NULL) {
+      answer += **block;
+      free(*block);
+    }
+    *block = malloc(16 + (state >> 32) % 496);
+    if (*block == NULL) {
+      return 0;
+    }
+    **block = (uint8_t)round;
+  }
+  for (int i = 0; i < live; ++i) {
+    free(blocks[i]);
+    blocks[i] = NULL;
+  }
+  return answer;
+}
+
 int main(int argc, char** argv) {
   const struct {
     const char* name;
     uint64_t (*run)(void);
-  } kernels[] = {
-      {"hash", run_hash}, {"branches", run_branches}, {"sieve", run_sieve}, {"nbody", run_nbody}};
+  } kernels[] = {{"hash", run_hash},
+                 {"branches", run_branches},
+                 {"sieve", run_sieve},
+                 {"nbody", run_nbody},
+                 {"matrix", run_matrix},
+                 {"json", run_json},
+                 {"allocation", run_allocation}};
   const char* wanted = argc > 1 ? argv[1] : "hash";
   for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
     if (strcmp(wanted, kernels[i].name) == 0) {
@@ -157,6 +280,10 @@ int main(int argc, char** argv) {
       return 0;
     }
   }
-  fprintf(stderr, "compute: no kernel '%s'; choose hash, branches, sieve or nbody\n", wanted);
+  fprintf(stderr, "compute: no kernel '%s'; choose one of", wanted);
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
+    fprintf(stderr, " %s", kernels[i].name);
+  }
+  fputc('\n', stderr);
   return 2;
 }
