@@ -7,6 +7,7 @@
 #include <future>
 
 #include "egress/http_test_server.h"
+#include "linux/test_scarce_descriptors.h"
 
 namespace omnisandbox::egress {
 namespace {
@@ -441,6 +442,43 @@ TEST_F(HttpClientTest, WhatIsNoHttpIsAnError) {
     });
     EXPECT_THAT(error_of({.url = server.url()}), HasSubstr("io: ")) << bytes;
   }
+}
+
+TEST_F(HttpClientTest, AResetAtAnyStageIsAnErrorAndTheNextFetchWorks) {
+  Server good{Server::answering([](const RawRequest&) { return response(200, {}, "whole"); })};
+  for (const char* before :
+       {"", "HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+        "HTTP/1.1 200 OK\r\n\r\nuntil the end"}) {
+    Server server([before](Peer& peer) {
+      RawRequest request;
+      if (!peer.receive(request)) return;
+      peer.send(before);
+      peer.pause(50ms);
+      peer.reset();
+    });
+    EXPECT_THAT(error_of({.url = server.url()}), HasSubstr("io: ")) << before;
+    recorder.body.clear();
+    const auto next = exchange({.url = good.url()});
+    ASSERT_TRUE(next) << next.error().message;
+    EXPECT_EQ(recorder.body, "whole");
+    recorder.body.clear();
+  }
+  Server at_once([](Peer& peer) { peer.reset(); });
+  EXPECT_THAT(error_of({.url = at_once.url()}), HasSubstr("io: "));
+}
+
+TEST_F(HttpClientTest, WithoutADescriptorNothingIsSentAndTheNextFetchWorks) {
+  Server server{Server::answering([](const RawRequest&) { return response(200); })};
+  const auto before = linux_::open_descriptors();
+  {
+    const linux_::ScarceDescriptors scarce(0);
+    EXPECT_THAT(error_of({.url = server.url()}), HasSubstr("io: "));
+  }
+  EXPECT_EQ(server.connections(), 0);
+  EXPECT_EQ(linux_::open_descriptors(), before);
+  EXPECT_TRUE(exchange({.url = server.url()}));
 }
 
 TEST_F(HttpClientTest, TlsIsRequiredWhereHttpsIsAsked) {

@@ -71,6 +71,12 @@ class Peer {
     return true;
   }
 
+  /// Ends the connection with a reset.
+  void reset() {
+    const sockaddr none{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(socket_, &none, sizeof none);
+  }
+
   /// Waits, and says whether the client is still there.
   bool pause(std::chrono::milliseconds time) {
     pollfd waiting{socket_, POLLRDHUP, 0};

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
 #include <set>
 #include <thread>
 #include <utility>
@@ -10,7 +11,7 @@
 #include "base/try.h"
 #include "egress/proxy/client_connection.h"
 #include "egress/proxy/limits.h"
-#include "linux/signals.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::egress {
 
@@ -44,12 +45,7 @@ class Proxy::Impl {
     static_cast<void>(listener.release());
     accept();
     tick();
-    try {
-      const linux_::SignalsBlocked blocked;  // they are for the program's own threads
-      thread_ = std::jthread([this] { serve(); });
-    } catch (const std::system_error& failure) {
-      return Error::from_errno(failure.code().value(), "pthread_create", "the proxy's thread");
-    }
+    thread_ = TRY(linux_::start_thread("for the command's proxy", [this] { serve(); }));
     return {};
   }
 
@@ -152,7 +148,13 @@ Proxy::~Proxy() = default;
 Expected<std::unique_ptr<Proxy>> Proxy::start(Policy policy, linux_::Fd listener,
                                               ProxyOptions options) {
   TRY(audit::require_sink(policy.config(), options.audit.get()));
-  auto impl = std::make_unique<Impl>(std::move(policy), std::move(options));
+  std::unique_ptr<Impl> impl;
+  try {
+    impl = std::make_unique<Impl>(std::move(policy), std::move(options));
+  } catch (const boost::system::system_error& failure) {
+    // An event loop is some descriptors.
+    return Error::from_errno(failure.code().value(), "epoll_create", "the proxy's event loop");
+  }
   TRY(impl->start(std::move(listener)));
   return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
 }

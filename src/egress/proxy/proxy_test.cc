@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "egress/proxy/client_hello_bytes.h"
 #include "egress/proxy/limits.h"
 #include "egress/proxy/proxy_test_client.h"
+#include "linux/test_scarce_descriptors.h"
 
 namespace omnisandbox::egress {
 namespace {
@@ -197,6 +199,38 @@ TEST_F(HttpProxy, AHalfAnswerIsNoAnswer) {
     EXPECT_THAT(get(half.url(path)), StartsWith("HTTP/1.1 502 ")) << path;
 }
 
+TEST_F(HttpProxy, AResetOfTheServerIsToldAtAnyStageAndTheNextRequestWorks) {
+  Server resets([](Peer& peer) {
+    RawRequest request;
+    if (!peer.receive(request)) return;
+    if (request.target == "/head") {
+      peer.send("HTTP/1.1 200 OK\r\nContent-");
+    } else if (request.target == "/length") {
+      peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    } else if (request.target == "/chunk") {
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf");
+    } else if (request.target == "/end") {
+      peer.send("HTTP/1.1 200 OK\r\n\r\nuntil the end");
+    }
+    peer.pause(std::chrono::milliseconds(50));
+    peer.reset();
+  });
+  start({resets.host_and_port(), server_.host_and_port()});
+  for (const char* path : {"/request", "/head"}) {
+    EXPECT_THAT(get(resets.url(path)), StartsWith("HTTP/1.1 502 ")) << path;
+  }
+  for (const char* path : {"/length", "/chunk", "/end"}) {
+    RawClient one = client();
+    one.send("GET " + resets.url(path) + " HTTP/1.1\r\nHost: " + resets.host_and_port() +
+             "\r\n\r\n");
+    EXPECT_THAT(one.receive_all(),
+                AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr("\r\n0\r\n\r\n"))))
+        << path;
+    EXPECT_TRUE(one.was_reset()) << path << ": half an answer looks like a whole one";
+  }
+  EXPECT_THAT(get(server_.url()), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpProxy, AmbiguousRequestsReachNobody) {
   start({server_.host_and_port()});
   const std::string line = "POST " + server_.url() + " HTTP/1.1\r\n";
@@ -358,6 +392,47 @@ TEST_F(HttpProxy, NothingIsAnsweredAfterTheDeadline) {
   EXPECT_EQ(::poll(&waiting, 1, 300), 0);
   proxy_.reset();
   EXPECT_EQ(one.receive_all(), "");
+}
+
+TEST_F(HttpProxy, WithoutDescriptorsItIsNotStartedOrWhoComesWaits) {
+  start({server_.host_and_port()});
+  const std::string url = server_.url();
+  RawClient early = client();
+  early.send("HEAD " + url + " HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(early.receive_until("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  {
+    // One for the client below; none for the proxy to take it, or to reach the server.
+    std::optional<RawClient> late;
+    const linux_::ScarceDescriptors scarce(1);
+    late.emplace(client());
+    ASSERT_TRUE(late->is_connected());
+    late->send("GET " + url + " HTTP/1.1\r\n\r\n");
+    early.send("GET " + url + " HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(early.receive_until("\r\n\r\n"), StartsWith("HTTP/1.1 502 "));
+    pollfd waiting{late->handle(), POLLIN, 0};
+    EXPECT_EQ(::poll(&waiting, 1, 300), 0);
+  }
+  EXPECT_THAT(get(url), StartsWith("HTTP/1.1 200 "));
+  proxy_.reset();
+
+  auto policy = Policy::compile(Config{.capabilities = {Capability::net_http}});
+  ASSERT_TRUE(policy);
+  const auto before = linux_::open_descriptors();
+  std::size_t left = 0;
+  for (bool worked = false; !worked; ++left) {
+    ASSERT_LT(left, 50U);
+    auto listener = test::listen_on_loopback().first;
+    const linux_::ScarceDescriptors scarce(left);
+    const auto proxy =
+        Proxy::start(*policy, std::move(listener),
+                     {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60)});
+    worked = proxy.has_value();
+    if (!worked) {
+      EXPECT_THAT(proxy.error().message, HasSubstr("Too many open files"));
+    }
+  }
+  EXPECT_GT(left, 2U);
+  EXPECT_EQ(linux_::open_descriptors(), before);
 }
 
 TEST_F(HttpProxy, EndingLeavesNothingBehind) {
