@@ -1,6 +1,7 @@
 #include "omnisandbox/audit.h"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
+
+#include "base/test_child.h"
+#include "linux/test_own_mounts.h"
 
 namespace omnisandbox {
 namespace {
@@ -159,6 +163,54 @@ TEST_F(Audit, AFailedWriteLeavesNoPartOfARecord) {
   const auto records = lines(file_);
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0]["resource"], "/first");
+}
+
+TEST_F(Audit, AFullDiskLosesNoAcknowledgedRecordAndRecordingGoesOn) {
+  constexpr int no_namespace = 77;
+  const auto recorded = [this] {
+    std::vector<std::string> resources;
+    for (const auto& record : lines(file_)) {
+      resources.push_back(record["resource"]);
+    }
+    return resources;
+  };
+  const int result = test::in_child([&] {
+    if (!linux_::take_own_mounts() ||
+        ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=64k") != 0) {
+      return no_namespace;
+    }
+    const auto ballast = folder_ / "ballast";
+    std::ofstream(ballast) << std::string(4096, 'b');
+    auto sink = open_json_lines_audit(file_);
+    if (!sink) {
+      return 1;
+    }
+    std::vector<std::string> acknowledged;
+    Expected<void> written;
+    for (int index = 0; written && index < 1'000; ++index) {
+      const std::string resource = "/" + std::to_string(index) + std::string(300, 'x');
+      written = (*sink)->write(decision(resource));
+      if (written) {
+        acknowledged.push_back(resource);
+      }
+    }
+    if (written || written.error().system_errno != ENOSPC || acknowledged.size() < 50) {
+      return 2;
+    }
+    if (recorded() != acknowledged) {
+      return 3;
+    }
+    std::filesystem::remove(ballast);
+    if (!(*sink)->write(decision("/later"))) {
+      return 4;
+    }
+    acknowledged.emplace_back("/later");
+    return recorded() == acknowledged ? 0 : 5;
+  });
+  if (result == no_namespace) {
+    GTEST_SKIP() << "this machine gives no user namespace to mount a small disk in";
+  }
+  EXPECT_EQ(result, 0);
 }
 
 TEST_F(Audit, RefusesWhatIsNoFile) {

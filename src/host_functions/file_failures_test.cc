@@ -80,6 +80,36 @@ TEST_F(FileFailures, AReadThatFailsIsSaid) {
   EXPECT_EQ(read("work/file").value(), "content");
 }
 
+TEST_F(FileFailures, AQuotaThatIsUsedUpIsSaidAndTheOldContentStays) {
+  for (const int call : {SYS_write, SYS_fsync, SYS_linkat, SYS_renameat2, SYS_openat2}) {
+    int answered = 0;
+    const bool works = with_calls_answered(
+        {call},
+        [&](const seccomp_data& data) {
+          const bool makes_a_file = data.nr != SYS_openat2 ||
+                                    (pointed_to<open_how>(data, 2)->flags & O_ACCMODE) != O_RDONLY;
+          answered += makes_a_file ? 1 : 0;
+          return makes_a_file ? CallAnswer::refused(EDQUOT) : CallAnswer::carried_out();
+        },
+        [&] {
+          const auto refused = write("work/file", "new");
+          if (answered == 0) {
+            EXPECT_TRUE(refused) << "nothing was refused";
+            return;
+          }
+          ASSERT_FALSE(refused) << call;
+          EXPECT_EQ(refused.error().system_errno, EDQUOT) << call;
+          EXPECT_THAT(refused.error().message, HasSubstr("free some space")) << call;
+        });
+    if (!works) GTEST_SKIP() << no_listener;
+    if (answered > 0) {
+      EXPECT_EQ(read("work/file").value(), "content") << call;
+    }
+    EXPECT_EQ(leftovers("work"), 0U) << call;
+    ASSERT_TRUE(write("work/file", "content"));
+  }
+}
+
 TEST_F(FileFailures, AListingThatFailsIsSaidAndNotShort) {
   const bool works = with_call_failing(SYS_getdents64, EIO, [this] {
     const auto entries = list_files(*context_, in("work"));
