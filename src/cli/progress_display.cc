@@ -9,6 +9,7 @@
 #include "base/stoppable_pause.h"
 #include "cli/terminal.h"
 #include "linux/standard_streams.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -33,7 +34,11 @@ void write(std::string_view text) {
 
 ProgressDisplay::ProgressDisplay(std::string what) : what_(std::move(what)) {
   if (can_be_shown()) {
-    thread_ = std::jthread([this](const std::stop_token& stop) { show(stop); });
+    auto started = linux_::start_thread("to show the progress",
+                                        [this](const std::stop_token& stop) { show(stop); });
+    if (started) {  // else nothing is shown
+      thread_ = std::move(*started);
+    }
   }
 }
 

@@ -13,7 +13,7 @@
 #include "egress/proxy/proxy.h"
 #include "linux/file_handles.h"
 #include "linux/helper_program.h"
-#include "linux/signals.h"
+#include "linux/threads.h"
 #include "policy/compiled_policy.h"
 #include "policy/container/container_grant.h"
 
@@ -133,12 +133,16 @@ Expected<std::shared_ptr<Engine>> DockerMachinery::engine(const Patience& patien
   if (!is_sweeping_ && Clock::now() - last_sweep_ > sweep_interval) {
     last_sweep_ = Clock::now();
     is_sweeping_ = true;
-    const linux_::SignalsBlocked blocked;  // they are for the program's own threads
-    sweeper_ = std::jthread([this, engine = engine_] {
+    auto started = linux_::start_thread("to remove abandoned containers", [this, engine = engine_] {
       // What cannot be removed now is found by the next one.
       static_cast<void>(sweep(*engine, {.until = Clock::now() + sweep_time, .stop = {}}));
       is_sweeping_ = false;
     });
+    if (started) {
+      sweeper_ = std::move(*started);
+    } else {
+      is_sweeping_ = false;  // the next run tries it again, after the interval
+    }
   }
   return engine_;
 }

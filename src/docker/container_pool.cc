@@ -7,7 +7,7 @@
 
 #include "base/random_id.h"
 #include "docker/container_request.h"
-#include "linux/signals.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -53,11 +53,19 @@ std::string warm_key(const WarmOrder& order) {
 }
 
 ContainerPool::ContainerPool(std::size_t size) : size_(size) {
-  const linux_::SignalsBlocked blocked;  // they are for the program's own threads
-  for (std::size_t index = 0; index < std::min(size, makers); ++index) {
-    threads_.emplace_back([this](const std::stop_token& stop) { fill(stop); });
+  auto cleaner = linux_::start_thread("to remove used containers",
+                                      [this](const std::stop_token& stop) { clean(stop); });
+  if (!cleaner) {
+    return;  // nothing is kept ready, and whoever has used a container removes it
   }
-  threads_.emplace_back([this](const std::stop_token& stop) { clean(stop); });
+  threads_.push_back(std::move(*cleaner));
+  for (std::size_t index = 0; index < std::min(size, makers); ++index) {
+    auto maker = linux_::start_thread("to prepare containers ahead of their runs",
+                                      [this](const std::stop_token& stop) { fill(stop); });
+    if (maker) {
+      threads_.push_back(std::move(*maker));
+    }
+  }
 }
 
 ContainerPool::~ContainerPool() {
@@ -105,7 +113,7 @@ void ContainerPool::want(WarmOrder order, std::string key) {
 
 void ContainerPool::dispose(std::unique_ptr<Container> container) {
   const std::lock_guard lock(mutex_);
-  if (waste_.size() >= max_waste) {
+  if (threads_.empty() || waste_.size() >= max_waste) {
     return;  // removed by whoever called: runs wait for removals, rather than pile them up
   }
   waste_.push_back(std::move(container));

@@ -19,8 +19,8 @@
 #include "egress/proxy/proxy.h"
 #include "linux/channels.h"
 #include "linux/message_socket.h"
-#include "linux/signals.h"
 #include "linux/terminal_pair.h"
+#include "linux/threads.h"
 #include "policy/compiled_policy.h"
 #include "policy/container/container_grant.h"
 #include "policy/limits.h"
@@ -118,8 +118,7 @@ class DockerSession::Impl {
     container_ = TRY(preparation.new_container(order, options.time_to_live));
     end_ = Clock::now() + options.time_to_live;
     wake_up_.emplace(TRY(linux_::WakeUp::create()));
-    const linux_::SignalsBlocked blocked;  // they are for the program's own threads
-    watch_ = std::jthread([this] { watch(); });
+    watch_ = TRY(linux_::start_thread("to end the session in time", [this] { watch(); }));
     return {};
   }
 

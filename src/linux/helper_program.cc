@@ -38,6 +38,12 @@ Expected<Fd> open_helper_program(const std::string& name, const HelperPlaces& pl
   const std::vector<std::string> all = all_places(name, places);
   for (const std::string& place : all) {
     auto file = open_at2(AT_FDCWD, place, O_PATH, 0, RESOLVE_NO_MAGICLINKS);
+    if (!file &&
+        (file.error().kind == ErrorKind::limit || file.error().kind == ErrorKind::memory)) {
+      // Nothing is known of any place then.
+      file.error().message = fmt::format("{}: {}", places.purpose, file.error().message);
+      return file;
+    }
     if (!file) {
       continue;
     }

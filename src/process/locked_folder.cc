@@ -78,6 +78,11 @@ std::optional<LockedFolder> make_locked_folder(const Fd& parent) {
       return std::nullopt;
     }
     auto handle = open_to_lock(parent, name);
+    if (!handle && handle.error().kind != ErrorKind::not_found) {
+      // No more descriptors; another name has none either. Nobody else has looked at this one.
+      static_cast<void>(linux_::remove_directory_at(parent, name));
+      return std::nullopt;
+    }
     // Between these calls somebody who removes abandoned folders may have taken it. What is left of
     // it is unlocked, and so is removed later.
     if (handle && linux_::try_lock(*handle).value_or(false) && is_named(*handle, parent, name)) {

@@ -15,6 +15,7 @@
 
 #include "base/try.h"
 #include "linux/file_system.h"
+#include "linux/threads.h"
 #include "process/filter_program.h"
 #include "process/watched_calls.h"
 
@@ -146,16 +147,23 @@ PathQuestion question_for(const WatchedCall& watched, const HandedCall& call) {
 Expected<std::unique_ptr<RefusalWatch>> RefusalWatch::start(Fd listener, WatchTerms terms) {
   SeccompListener receiving = TRY(SeccompListener::create(std::move(listener)));
   linux_::WakeUp wake_up = TRY(linux_::WakeUp::create());
-  return std::unique_ptr<RefusalWatch>(
+  std::unique_ptr<RefusalWatch> watch(
       new RefusalWatch(std::move(receiving), std::move(wake_up), std::move(terms)));
+  TRY(watch->start_serving());
+  return watch;
 }
 
 RefusalWatch::RefusalWatch(SeccompListener listener, linux_::WakeUp wake_up, WatchTerms terms)
     : listener_(std::move(listener)),
       wake_up_(std::move(wake_up)),
       terms_(std::move(terms)),
-      diagnosis_(terms_.policy, terms_.walls),
-      thread_([this](const std::stop_token& stop) { serve(stop); }) {}
+      diagnosis_(terms_.policy, terms_.walls) {}
+
+Expected<void> RefusalWatch::start_serving() {
+  thread_ = TRY(linux_::start_thread("to explain the command's refusals",
+                                     [this](const std::stop_token& stop) { serve(stop); }));
+  return {};
+}
 
 RefusalWatch::~RefusalWatch() { static_cast<void>(finish()); }
 

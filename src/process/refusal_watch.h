@@ -36,6 +36,7 @@ class RefusalWatch {
 
  private:
   RefusalWatch(linux_::SeccompListener listener, linux_::WakeUp wake_up, WatchTerms terms);
+  Expected<void> start_serving();
   void serve(const std::stop_token& stop);
   /// False where the listener is of no use any more.
   bool serve_one();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "linux/threads.h"
+
 namespace omnisandbox::process {
 namespace {
 
@@ -22,9 +24,14 @@ std::unique_ptr<PreparedSandbox> make(const linux_::Fd& launcher, const LaunchPl
 }  // namespace
 
 SandboxPool::SandboxPool(const linux_::Fd& launcher, std::size_t capacity)
-    : launcher_(launcher),
-      capacity_(std::min(capacity, max_pool_capacity)),
-      thread_([this](const std::stop_token& stop) { work(stop); }) {}
+    : launcher_(launcher), capacity_(std::min(capacity, max_pool_capacity)) {
+  auto started = linux_::start_thread("to prepare sandboxes ahead of their runs",
+                                      [this](const std::stop_token& stop) { work(stop); });
+  if (started) {
+    thread_ = std::move(*started);
+  }
+  // Else it stays empty, and every run is prepared when it begins.
+}
 
 SandboxPool::~SandboxPool() {
   thread_.request_stop();

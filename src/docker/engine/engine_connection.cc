@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/system/system_error.hpp>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -350,7 +351,13 @@ EngineConnection::~EngineConnection() = default;
 
 Expected<std::unique_ptr<EngineConnection>> EngineConnection::open(const std::string& socket_path,
                                                                    const Patience& patience) {
-  auto impl = std::make_unique<Impl>(socket_path);
+  std::unique_ptr<Impl> impl;
+  try {
+    impl = std::make_unique<Impl>(socket_path);
+  } catch (const boost::system::system_error& failure) {
+    // An event loop is some descriptors.
+    return Error::from_errno(failure.code().value(), "epoll_create", socket_path);
+  }
   TRY(impl->connect(patience));
   return std::unique_ptr<EngineConnection>(new EngineConnection(std::move(impl)));
 }

@@ -5,6 +5,7 @@
 
 #include "docker/engine/engine_address.h"
 #include "docker/engine/fake_engine.h"
+#include "linux/test_scarce_descriptors.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -132,6 +133,23 @@ TEST(Engine, RefusalsCarryWhatTheEngineSaid) {
   EXPECT_THAT(started.error().message,
               testing::AllOf(HasSubstr("status 500"), HasSubstr("disk is full"),
                              testing::Not(HasSubstr("\n"))));
+}
+
+TEST(Engine, WithoutADescriptorItIsNotAskedAndTheNextCallWorks) {
+  FakeEngine fake(
+      [](std::string_view request) { return ping_or(request, FakeEngine::http("{}")); });
+  const auto before = linux_::open_descriptors();
+  {
+    const linux_::ScarceDescriptors scarce(0);
+    const auto engine = Engine::find(fake.address(), for_ms(5000));
+    ASSERT_FALSE(engine);
+    EXPECT_THAT(engine.error().message, HasSubstr("Too many open files"));
+  }
+  EXPECT_EQ(fake.connections(), 0);
+  EXPECT_EQ(linux_::open_descriptors(), before);
+  const auto engine = Engine::find(fake.address(), for_ms(5000));
+  ASSERT_TRUE(engine) << engine.error().message;
+  EXPECT_TRUE((*engine)->call_json({.target = "/info"}, for_ms(5000), "ask"));
 }
 
 TEST(Engine, JsonOfTheWrongShapeIsAnError) {

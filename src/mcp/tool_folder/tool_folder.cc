@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/stoppable_pause.h"
 #include "base/try.h"
+#include "linux/threads.h"
 #include "mcp/tool_folder/limits.h"
 #include "mcp/tool_folder/tool_names.h"
 #include "mcp/tools.h"
@@ -141,7 +142,13 @@ void ToolFolder::load_all(const std::vector<ComponentFiles>& changed, const std:
   };
   std::vector<std::jthread> threads;
   for (std::size_t index = 0; index < std::min(load_threads, changed.size()); ++index) {
-    threads.emplace_back(load);
+    auto started = linux_::start_thread("to load components", load);
+    if (started) {
+      threads.push_back(std::move(*started));
+    }
+  }
+  if (threads.empty()) {
+    load();
   }
   auto published = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex);

@@ -1,5 +1,6 @@
 #include "wasm/cache/module_cache.h"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include "base/test_child.h"
+#include "linux/test_own_mounts.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -207,6 +210,44 @@ TEST_F(ModuleCacheTest, ClearsEverythingButStaysUsable) {
   EXPECT_FALSE(fs::exists(path() + "/unfinished-1234"));
   store(*cache, 1, "one");
   EXPECT_EQ(found(*open(), 1), "one");
+}
+
+TEST_F(ModuleCacheTest, AFullDiskLeavesNothingHalfAndWhatWasThereStays) {
+  constexpr int no_namespace = 77;
+  const int result = test::in_child([this] {
+    if (!linux_::take_own_mounts() ||
+        ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
+      return no_namespace;
+    }
+    const auto cache = open();
+    store(*cache, 1, "machine code");
+    const std::string huge(100'000, 'h');
+    const auto refused =
+        cache->store({.key = key_number(2), .shape = {}, .code = bytes_of(std::string_view(huge))});
+    if (refused || refused.error().system_errno != ENOSPC) {
+      return 1;
+    }
+    if (found(*cache, 2) != "nothing" || found(*cache, 1) != "machine code") {
+      return 2;
+    }
+    // The key and one entry.
+    if (std::distance(fs::directory_iterator(path()), fs::directory_iterator()) != 2) {
+      return 3;
+    }
+    // A key that cannot be kept is none: every process would have another.
+    write(folder_.file("ballast"), huge);
+    if (ModuleCache::open(folder_.file("other")) ||
+        (fs::exists(folder_.file("other")) && !fs::is_empty(folder_.file("other")))) {
+      return 4;
+    }
+    fs::remove(folder_.file("ballast"));
+    store(*cache, 2, "other code");
+    return found(*open(), 2) == "other code" ? 0 : 5;
+  });
+  if (result == no_namespace) {
+    GTEST_SKIP() << "this machine gives no user namespace to mount a small disk in";
+  }
+  EXPECT_EQ(result, 0);
 }
 
 TEST_F(ModuleCacheTest, ManyWritersAndReadersNeverSeeAMix) {

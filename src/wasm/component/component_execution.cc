@@ -98,6 +98,10 @@ Execution ComponentInstance::call(const CompiledComponent& component,
   wasmtime_context_t* context = wasmtime_store_context(store_.get());
   wasmtime_context_set_epoch_deadline(context, next_advance);
   Execution execution;
+  if (auto watching = engine_.deadlines().start(); !watching) {
+    execution.ending = ending_of(std::move(watching).error());
+    return execution;
+  }
   {
     const DeadlineWatch::Entry watched(engine_.deadlines(), run.context.deadline(),
                                        run.context.stop());

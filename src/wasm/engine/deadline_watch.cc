@@ -1,10 +1,13 @@
 #include "wasm/engine/deadline_watch.h"
 
-#include <signal.h>
 #include <unistd.h>
 #include <wasmtime.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "base/try.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -51,13 +54,18 @@ DeadlineWatch::~DeadlineWatch() {
   }
 }
 
+Expected<void> DeadlineWatch::start() {
+  const std::lock_guard lock(mutex_);
+  if (!thread_.joinable()) {
+    thread_ = TRY(linux_::start_thread("to end runs at their deadlines", [this] { watch(); }));
+  }
+  return {};
+}
+
 void DeadlineWatch::add(Entry& entry) {
   bool sooner = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!thread_.joinable()) {
-      thread_ = std::thread([this] { watch(); });
-    }
     entry.next_ = first_;
     if (first_ != nullptr) {
       first_->previous_ = &entry;
@@ -93,10 +101,6 @@ void DeadlineWatch::wake_for_stop(Entry& entry) noexcept {
 }
 
 void DeadlineWatch::watch() {
-  // The program's signal handlers do not expect to run here.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   std::unique_lock lock(mutex_);
   while (!ending_) {
     const auto now = Clock::now();

@@ -11,6 +11,8 @@
 #include <stop_token>
 #include <thread>
 
+#include "omnisandbox/expected.h"
+
 namespace omnisandbox::wasm {
 
 /// Interrupts the runs of one engine when their deadline passes or their stop is requested, by
@@ -26,6 +28,9 @@ class DeadlineWatch {
   ~DeadlineWatch();
   DeadlineWatch(const DeadlineWatch&) = delete;
   DeadlineWatch& operator=(const DeadlineWatch&) = delete;
+
+  /// Before the first Entry, and as often as one likes. Error: `limit`, no thread can be had.
+  Expected<void> start();
 
   /// A run that is watched while this lives. The run's epoch deadline must be set before: an
   /// advance in between would be lost.
@@ -65,7 +70,7 @@ class DeadlineWatch {
   Entry* first_ = nullptr;
   std::chrono::steady_clock::time_point wake_at_ = std::chrono::steady_clock::time_point::max();
   bool ending_ = false;
-  std::thread thread_;  // started by the first run: an engine that only compiles needs none
+  std::jthread thread_;  // started by the first run: an engine that only compiles needs none
 };
 
 }  // namespace omnisandbox::wasm

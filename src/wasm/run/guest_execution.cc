@@ -89,6 +89,10 @@ Execution execute_guest(Engine& engine, const CompiledModule& module, GuestRun& 
   wasmtime_context_set_epoch_deadline(context, next_advance);
 
   Execution execution;
+  if (auto watching = engine.deadlines().start(); !watching) {
+    execution.ending = ending_of(std::move(watching).error());
+    return execution;
+  }
   {
     const DeadlineWatch::Entry watched(engine.deadlines(), run.context.deadline(),
                                        run.context.stop());

@@ -1,14 +1,12 @@
 #include "wasm/worker/worker_pool.h"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
 #include <iterator>
 #include <utility>
 
 #include "base/error.h"
+#include "base/try.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
@@ -47,14 +45,13 @@ WorkerPool::WorkerPool(linux_::Fd program, const Configure& settings, linux_::Fd
       interpreter_(std::move(interpreter)),
       takes_oldest_(settings.guests == Guests::interpreter),
       max_workers_(std::max(max_workers, 1U)),
-      cores_(std::max(std::thread::hardware_concurrency(), 1U)) {
-  // The program's signal handlers do not expect to run on this thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  keeper_ = std::thread([this] { keep(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      cores_(std::max(std::thread::hardware_concurrency(), 1U)) {}
+
+Expected<void> WorkerPool::start_keeper() {
+  if (!keeper_.joinable()) {
+    keeper_ = TRY(linux_::start_thread("to start worker processes", [this] { keep(); }));
+  }
+  return {};
 }
 
 WorkerPool::~WorkerPool() {
@@ -64,7 +61,9 @@ WorkerPool::~WorkerPool() {
   }
   stop_starting_.request_stop();
   to_do_.notify_one();
-  keeper_.join();
+  if (keeper_.joinable()) {
+    keeper_.join();
+  }
 }
 
 std::chrono::microseconds WorkerPool::spin() const {
@@ -77,6 +76,8 @@ void WorkerPool::expect_run() {
   {
     const std::lock_guard lock(mutex_);
     expects_run_ = true;
+    // Where it cannot be had now, the run tries again and tells.
+    static_cast<void>(start_keeper());
   }
   to_do_.notify_one();
 }
@@ -84,6 +85,7 @@ void WorkerPool::expect_run() {
 Expected<WorkerPool::Lease> WorkerPool::take(Clock::time_point deadline,
                                              const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
+  TRY(start_keeper());
   ++takes_;
   if (idle_.empty()) {
     const auto arrival = arrivals_.insert(arrivals_.end(), Clock::now());

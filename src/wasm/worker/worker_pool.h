@@ -71,6 +71,8 @@ class WorkerPool {
   using Clock = std::chrono::steady_clock;
 
   void give_back(std::unique_ptr<Worker> worker);
+  /// With the lock held.
+  Expected<void> start_keeper();
   void keep();
   /// When the keeper should start one more: at once, later, or not until something changes.
   std::optional<Clock::time_point> next_start() const;
@@ -98,7 +100,7 @@ class WorkerPool {
   std::uint64_t takes_ = 0;
   std::stop_source stop_starting_;
   bool ending_ = false;
-  std::thread keeper_;
+  std::jthread keeper_;  // guarded by mutex_ but for its end; started by the first run
 };
 
 }  // namespace omnisandbox::wasm::worker
