@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@
 #include "docker/engine/engine.h"
 
 /// A container engine of the tests' own: the real dockerd with its own socket, folders and control
-/// groups, without any network of the host's. Started once for a test program, ended by its pid.
+/// groups, without any network of the host's. Ended by its pid. One serves most of a test program.
 namespace omnisandbox::docker::test {
 
 namespace fs = std::filesystem;
@@ -35,17 +36,23 @@ inline int shell(const std::string& command) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+struct TestEngineOptions {
+  /// 0: as much as the machine has. Else the engine keeps its data on a disk of this size.
+  std::size_t data_bytes = 0;
+};
+
 class TestEngine {
  public:
-  /// Before there is any other thread: forks.
-  void start() {
+  void start(const TestEngineOptions& options = {}) {
+    data_bytes_ = options.data_bytes;
     std::string folder = "/tmp/omnisandbox-engine-XXXXXX";
     if (::mkdtemp(folder.data()) == nullptr) {
       throw std::runtime_error("mkdtemp");
     }
     folder_ = folder;
     fs::permissions(folder_, fs::perms(0755));
-    group_ = "/test-engine-" + std::to_string(::getpid());
+    static int engines = 0;
+    group_ = "/test-engine-" + std::to_string(::getpid()) + "-" + std::to_string(++engines);
     pid_ = ::fork();
     if (pid_ == 0) {
       be_engine();
@@ -87,6 +94,15 @@ class TestEngine {
   Engine& engine() const { return *engine_; }
   const std::shared_ptr<Engine>& shared() const { return engine_; }
 
+  /// Of an engine with a disk of its own: nothing fits on it any more, and again as before.
+  void fill_disk() const {
+    const std::string piece(std::size_t{64} * 1024, 'b');
+    std::ofstream file(ballast(), std::ios::binary);
+    while (file.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush()) {
+    }
+  }
+  void empty_disk() const { fs::remove(ballast()); }
+
   /// An image of Debian's static busybox; `changes` as of `docker import -c`.
   void make_image(const std::string& name, const std::string& changes = "") const {
     const fs::path root = folder_ / "root";
@@ -115,11 +131,21 @@ class TestEngine {
   }
 
  private:
+  // The disk is mounted where the engine is, and nowhere else.
+  std::string ballast() const {
+    return "/proc/" + std::to_string(pid_) + "/root" + (folder_ / "data/ballast").string();
+  }
   [[noreturn]] void be_engine() const {
     // Gone with this process, also after a crash; what it mounts stays in a namespace of its own.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+      ::_exit(125);
+    }
+    const fs::path data = folder_ / "data";
+    if (data_bytes_ > 0 && (::mkdir(data.c_str(), 0710) != 0 ||
+                            ::mount("tmpfs", data.c_str(), "tmpfs", 0,
+                                    ("size=" + std::to_string(data_bytes_)).c_str()) != 0)) {
       ::_exit(125);
     }
     const int file = ::open(log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -136,6 +162,7 @@ class TestEngine {
 
   fs::path folder_;
   std::string group_;
+  std::size_t data_bytes_ = 0;
   pid_t pid_ = -1;
   std::shared_ptr<Engine> engine_;
 };
