@@ -20,7 +20,7 @@ help:
 	@echo "make fuzz     each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make fuzz-afl AFL++ on the policy loader for FUZZ_SECONDS (60)"
 	@echo "make differential    the policy engine beside a slow model, QUESTIONS (1000000) from SEED (random)"
-	@echo "make soak     runs for MINUTES (10) with processes killed at random times"
+	@echo "make soak     runs for MINUTES (10), or until EVALUATIONS and COMMANDS, with processes killed at random times"
 	@echo "make coverage lines of the policy and the host functions that no test reaches"
 	@echo "make sbom     what it is made of, as CycloneDX, in build/sbom"
 	@echo "make format   format the sources"
@@ -76,7 +76,7 @@ differential: build
 	  --questions $${QUESTIONS:-1000000} --seed $${SEED:-$$RANDOM$$RANDOM}
 
 soak: build
-	tests/soak/soak.py build/$(PRESET) --minutes $${MINUTES:-10}
+	tests/soak/soak.py build/$(PRESET) $(if $(EVALUATIONS)$(COMMANDS),--evaluations $(or $(EVALUATIONS),0) --commands $(or $(COMMANDS),0),--minutes $(or $(MINUTES),10))
 
 coverage:
 	scripts/build_wasmtime.sh build/wasmtime

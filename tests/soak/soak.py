@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs evaluations, confined commands and writes for a while, and kills their processes at random times.
 
-    tests/soak/soak.py [BUILD] [--minutes N] [--seed S] [--most-kib-per-minute N]
+    tests/soak/soak.py [BUILD] [--minutes N | --evaluations N --commands N] [--seed S] [--most-kib-per-minute N]
 
 Two things go on at the same time. A server (`omnisandbox mcp`) answers evaluations, confined commands, reads and writes without
 a pause: its memory and its open descriptors must not grow, with all its processes together. Beside it single commands run, each
 of which loses one of its processes to SIGKILL at a random moment: no process, control group, mount or temporary
 file may be left, no written file may be half old and half new, and every result that was given out must stand in the audit log.
+
+It ends after so many minutes, or when the server has answered so many evaluations and confined commands.
 
 Prints what was measured; ends with 1 where a promise is broken.
 """
@@ -29,6 +31,9 @@ import machine
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SETTLE_SECONDS = 5  # within which everything of a killed command is gone
 SAMPLE_SECONDS = 1
+MOST_SAMPLES = 1000  # that a slope is made of: it looks at all pairs
+# What a release should have stood once; the report says how long that takes here.
+FULL_EVALUATIONS, FULL_COMMANDS = 1_000_000, 100_000
 PATTERNS = ("a", "b")
 FILE_BYTES = 300_000
 # A process is killed this long after its command began, so that every phase of a run is hit.
@@ -92,8 +97,11 @@ class Server(threading.Thread):
              ("write_file", {"path": "file", "content": "c" * 1000}), ("run_python", {"code": "open('/etc/passwd')"}),
              ("run_command", {"command": "rm", "args": ["-rf", "."]})]
 
-    def __init__(self, program, place, stop, problems):
+    def __init__(self, program, place, stop, problems, wanted=None):
         super().__init__(daemon=True)
+        self.wanted = wanted  # how often each kind is asked for at most; None: without an end
+        self.answered = {"evaluations": 0, "commands": 0, "others": 0}
+        self.seconds = 0.0
         self.place, self.stop, self.problems = place, stop, problems
         self.process = subprocess.Popen([program, "mcp", "--policy", place.policy, "--audit", place.audit], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=place.environment, cwd=place.work)
@@ -118,14 +126,23 @@ class Server(threading.Thread):
             self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "soak", "version": "1"}})
             self.process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
             began = last = time.monotonic()
+            place = 0
             while not self.stop.is_set():
-                name, arguments = self.CALLS[self.calls % len(self.CALLS)]
+                name, arguments = self.CALLS[place % len(self.CALLS)]
+                place += 1
+                kind = kind_of(name, arguments)
+                if self.wanted and self.answered[kind] >= self.wanted.get(kind, float("inf")):
+                    if all(self.answered[each] >= number for each, number in self.wanted.items()):
+                        return
+                    continue
                 arguments = {key: str(self.place.work / value) if key == "path" else value for key, value in arguments.items()}
                 answer = self.ask("tools/call", {"name": name, "arguments": arguments})
                 wanted = name != "run_command" or arguments["command"] == "cat"
                 if name != "run_python" and answer["result"].get("isError", False) == wanted:
                     self.problems.add(f"{name} {arguments}: {str(answer)[:300]}")
+                self.answered[kind] += 1
                 now = time.monotonic()
+                self.seconds = now - began
                 if now - last >= SAMPLE_SECONDS:
                     last = now
                     self.samples.append((now - began, machine.resident_kib(self.process.pid), machine.descriptors_of(self.process.pid)))
@@ -142,8 +159,16 @@ class Server(threading.Thread):
             self.process.kill()
 
 
+def kind_of(name, arguments):
+    if name.startswith("run_") and name != "run_command":
+        return "evaluations"
+    # What the policy does not list is refused before anything is confined.
+    return "commands" if name == "run_command" and arguments["command"] == "cat" else "others"
+
+
 def slope(samples):
     """KiB a minute: the median of the slopes between all pairs of samples, which single peaks do not bend."""
+    samples = samples[::-(-len(samples) // MOST_SAMPLES) or 1]
     pairs = [(after[1] - before[1]) / (after[0] - before[0]) * 60 for place, before in enumerate(samples) for after in samples[place + 1:]]
     return statistics.median(pairs) if pairs else 0.0
 
@@ -226,10 +251,14 @@ class Killer:
             self.acknowledged.add(answer["run_id"])
 
 
-def report(server, killer, minutes, problems, most_kib_per_minute):
-    calls_per_second = server.calls / (minutes * 60)
+def report(server, killer, problems, most_kib_per_minute):
+    calls_per_second = server.calls / max(server.seconds, 1)
     settled = server.samples[len(server.samples) // 4:]
-    print(f"server: {server.calls} calls, {calls_per_second:.0f} a second")
+    print(f"server: {server.calls} calls in {server.seconds:.0f} s, {calls_per_second:.0f} a second: "
+          + ", ".join(f"{number} {kind}" for kind, number in server.answered.items()))
+    if server.answered["evaluations"] and server.answered["commands"]:
+        rounds = max(FULL_EVALUATIONS / server.answered["evaluations"], FULL_COMMANDS / server.answered["commands"])
+        print(f"  {FULL_EVALUATIONS:,} evaluations and {FULL_COMMANDS:,} commands take {rounds * server.seconds / 3600:.1f} hours at this rate")
     if len(settled) < 8:
         problems.add("too few samples of the server's memory")
     else:
@@ -251,7 +280,9 @@ def report(server, killer, minutes, problems, most_kib_per_minute):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", type=pathlib.Path, default=ROOT / "build" / "release")
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--evaluations", type=int, default=0)
+    parser.add_argument("--commands", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--most-kib-per-minute", type=float, default=2048)
     args = parser.parse_args()
@@ -263,14 +294,17 @@ def main():
     stop = threading.Event()
     base = pathlib.Path(tempfile.mkdtemp(prefix="soak-"))
     groups, mounted = machine.control_groups(), machine.mounts()
-    print(f"{args.minutes:g} minutes, seed {args.seed}, {program}", flush=True)
+    wanted = {kind: number for kind, number in (("evaluations", args.evaluations), ("commands", args.commands)) if number} or None
+    minutes = args.minutes or (float("inf") if wanted else 10)
+    end = ", ".join(f"{number} {kind}" for kind, number in (wanted or {}).items()) or f"{minutes:g} minutes"
+    print(f"{end}, seed {args.seed}, {program}", flush=True)
     # Both are compiled once, so that no compile is taken for growth.
     served, killed = Place(base, "served"), Place(base, "killed")
-    server = Server(program, served, stop, problems)
+    server = Server(program, served, stop, problems, wanted)
     known = {server.process.pid}
     server.start()
     killer = Killer(program, killed, known, random.Random(args.seed), problems)
-    deadline = time.monotonic() + args.minutes * 60
+    deadline = time.monotonic() + minutes * 60
     while time.monotonic() < deadline and server.is_alive():
         killer.step()
     stop.set()
@@ -279,7 +313,7 @@ def main():
     known.discard(server.process.pid)
     if left := machine.survivors(known, SETTLE_SECONDS):
         problems.add(f"these processes survived the server: {left}")
-    report(server, killer, args.minutes, problems, args.most_kib_per_minute)
+    report(server, killer, problems, args.most_kib_per_minute)
     finish(killer, base, groups, mounted, problems)
     shutil.rmtree(base)
     print(f"{len(problems.found)} problems")

@@ -55,6 +55,12 @@ class Checks(unittest.TestCase):
         self.assertAlmostEqual(soak.slope([(second, 1000 + 2 * second, 9) for second in range(60)]), 120)
         flat = [(second, 1000 + (5000 if second == 30 else 0), 9) for second in range(60)]
         self.assertEqual(soak.slope(flat), 0)
+        # Hours of it, of which all pairs would take hours as well.
+        self.assertAlmostEqual(soak.slope([(second, 1000 + 2 * second, 9) for second in range(100_000)]), 120)
+
+    def test_only_what_is_evaluated_or_confined_counts_as_that(self):
+        kinds = [soak.kind_of(name, arguments) for name, arguments in soak.Server.CALLS]
+        self.assertEqual(kinds, ["evaluations", "evaluations", "commands", "others", "others", "evaluations", "others"])
 
 
 if __name__ == "__main__":
