@@ -17,9 +17,13 @@ def adopt_orphans():
 
 def children_of(pid):
     found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found  # it has ended; pathlib's glob fails there
+    for task in tasks:
         try:
-            found += [int(word) for word in task.read_text().split()]
+            found += [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
         except OSError:
             pass
     return found
