@@ -97,6 +97,10 @@ def document(root, build):
             "components": components, "dependencies": dependencies}
 
 
+def text_of(made):
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", type=pathlib.Path, default=ROOT / "build" / "release")
@@ -107,7 +111,7 @@ def main():
     except (OSError, subprocess.CalledProcessError, inputs.Missing) as error:
         detail = getattr(error, "stderr", "") or ""
         sys.exit(f"make_sbom.py: {error}{os.linesep if detail else ''}{detail}")
-    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    text = text_of(made)
     if args.output:
         args.output.parent.mkdir(parents=True, exist_ok=True)
         args.output.write_text(text, encoding="utf-8")

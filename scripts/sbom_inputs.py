@@ -89,9 +89,14 @@ def debian_purl(package):
 LOADED_WHEN_NEEDED = ("libcurl.so.4",)
 
 
+def starts_as_a_program(path):
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
 def built_files(build):
     found = sorted({path.resolve() for pattern in PRODUCTS for path in build.glob(pattern) if not path.name.endswith("_test")})
-    found = [path for path in found if path.read_bytes()[:4] == b"\x7fELF" and not re.search(r"_test$|_snippets$", path.name)]
+    found = [path for path in found if not re.search(r"_test$|_snippets$", path.name) and starts_as_a_program(path)]
     if not any(path.name == "omnisandbox" for path in found):
         raise Missing(f"{build}/bin/omnisandbox is not built; run `make build` first")
     return found
