@@ -20,11 +20,11 @@ packages=(
   dpkg-dev mmdebstrap
 )
 
+# All with one question; of those that dpkg does not know, it says so and ends with 1.
+known=$'\n'$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)$'\n'
 missing=()
 for package in "${packages[@]}"; do
-  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
-    missing+=("$package")
-  fi
+  [[ $known == *$'\n'"$package installed"$'\n'* ]] || missing+=("$package")
 done
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -20,14 +20,14 @@ if [ -t 1 ]; then
   while kill -0 "$job" 2>/dev/null; do
     line=$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^$' | tail -n 1 | tr -cd '[:print:]')
     printf '\r\033[K      %s  %.*s' "$(elapsed)" $((columns - 24)) "$line"
-    sleep 0.5
+    sleep 0.2
   done
   printf '\r\033[K'
 else
   while kill -0 "$job" 2>/dev/null; do
-    for _ in $(seq 60); do
+    for _ in $(seq 300); do
       kill -0 "$job" 2>/dev/null || break
-      sleep 0.5
+      sleep 0.1
     done
     kill -0 "$job" 2>/dev/null && printf '      … %s: %s\n' "$(elapsed)" "$(tail -n 1 "$log" | cut -c1-120)"
   done
