@@ -11,11 +11,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 case $mode in
   installed)
-    # Always the same folder, so that ccache knows the file again.
+    # Installed afresh, so that nothing of an older installation is found; the example's own build is kept, as a user's is.
     work=$from/embed-installed
-    rm -rf "$work"
-    trap 'rm -rf "$work"' EXIT
-    mkdir "$work"
+    rm -rf "$work/prefix"
+    trap 'rm -rf "$work/prefix"' EXIT
+    mkdir -p "$work"
     build=$work/build
     cmake --install "$from" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
     set -- "-DCMAKE_PREFIX_PATH=$work/prefix" "$@"
