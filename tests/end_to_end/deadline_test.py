@@ -96,10 +96,10 @@ class Deadline(Case):
 
 
 class Signals(Case):
-    def signalled(self, signal_number, *args):
+    def signalled(self, signal_number, *args, after_seconds=0.4):
         process = self.start("run", "--json", *args)
         # Until the guest surely runs there is nothing to wait on but time; an earlier signal must do the same.
-        time.sleep(0.7)
+        time.sleep(after_seconds)
         process.send_signal(signal_number)
         return self.finish(process)
 
@@ -111,7 +111,7 @@ class Signals(Case):
             self.assertEqual((done.code, result["status"], result["exit_code"]), (code, "cancelled", code), str(done))
 
     def test_a_sleeping_guest_is_cancelled_with_its_output(self):
-        done = self.signalled(signal.SIGTERM, self.write("a.wat", support.ENDLESS_SLEEP))
+        done = self.signalled(signal.SIGTERM, self.write("a.wat", support.ENDLESS_SLEEP), after_seconds=0.7)
         result = self.one_object(done)
         self.assertEqual((done.code, result["status"], result["stdout"]), (143, "cancelled", "started\n"))
 
@@ -134,9 +134,9 @@ class Signals(Case):
 
     def test_an_ignored_signal_stays_ignored(self):
         module = self.write("a.wat", support.ENDLESS_LOOP)
-        process = self.start("run", "--timeout", "2s", "--json", module,
+        process = self.start("run", "--timeout", "1s", "--json", module,
                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-        time.sleep(0.7)
+        time.sleep(0.4)
         process.send_signal(signal.SIGINT)
         done = self.finish(process)
         self.assertEqual(done.code, 124, str(done))

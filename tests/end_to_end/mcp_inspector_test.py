@@ -28,15 +28,22 @@ class Inspector(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
-    def check(self, target):
+    def check(self, target, *last):
+        """Lists, calls, and then does what is in `last`: each is a process of its own that takes its time to start."""
         tools = {tool["name"]: tool for tool in self.ask(target, "--method", "tools/list")["tools"]}
         self.assertEqual(set(tools), {"run_python", "run_javascript", "run_wasm", "read_file", "list_files", "explain_policy"})
         self.assertEqual(tools["run_python"]["inputSchema"]["required"], ["code"])
         result = self.ask(target, "--method", "tools/call", "--tool-name", "run_python", "--tool-arg", "code=6 * 7")
         self.assertEqual((result["isError"], result["structuredContent"]["value"]), (False, "42"))
+        for check in (self.check_denial, self.check_policy) if support.THOROUGH else last:
+            check(target)
+
+    def check_denial(self, target):
         result = self.ask(target, "--method", "tools/call", "--tool-name", "read_file", "--tool-arg", "path=/etc/shadow")
         self.assertTrue(result["isError"])
         self.assertIn("the policy line that would allow it", result["content"][0]["text"])
+
+    def check_policy(self, target):
         policy = self.ask(target, "--method", "resources/read", "--uri", "omnisandbox://policy")
         self.assertIn("fs_read", policy["contents"][0]["text"])
 
@@ -48,13 +55,13 @@ class Inspector(Case):
         # It would take the options of the server for its own.
         script = self.write("server", f'#!/bin/sh\nexec "{support.COMMAND}" mcp --policy "{self.policy_of_files()}"\n')
         os.chmod(script, 0o700)
-        self.check([script])
+        self.check([script], self.check_denial)
 
     def test_by_http(self):
         # This version sends no headers of its own.
         server = HttpServer(self, "--policy", self.policy_of_files(), "--no-token", token=None)
         server.read_errors()
-        self.check([server.url, "--transport", "http"])
+        self.check([server.url, "--transport", "http"], self.check_policy)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,12 @@ class Sdk(SdkCase):
                     self.assertIn("/etc/shadow", audit.contents[0].text)
 
     async def test_64_calls_at_once_and_a_slow_one(self):
-        for mode in (LEGACY, MODERN):
+        for mode, count in ((LEGACY, 64), (MODERN, 64 if support.THOROUGH else 16)):
             with self.subTest(mode=mode):
                 async with Client(self.parameters(), mode=mode) as client:
                     slow = asyncio.create_task(client.call_tool("run_python", {"code": "import time; time.sleep(25)"}))
-                    results = await asyncio.gather(*(client.call_tool("run_python", {"code": f"{n} + 1"}) for n in range(64)))
-                    self.assertEqual([r.structured_content["value"] for r in results], [str(n + 1) for n in range(64)])
+                    results = await asyncio.gather(*(client.call_tool("run_python", {"code": f"{n} + 1"}) for n in range(count)))
+                    self.assertEqual([r.structured_content["value"] for r in results], [str(n + 1) for n in range(count)])
                     self.assertFalse(slow.done())
                     slow.cancel()
                     await asyncio.gather(slow, return_exceptions=True)
