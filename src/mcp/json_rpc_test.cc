@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <ctime>
 #include <string>
 
 #include "mcp/limits.h"
@@ -36,13 +37,15 @@ TEST(JsonText, NestingIsLimitedAndTextInQuotesIsNotNesting) {
 
 TEST(JsonText, ManyKeysTakeNoLongTime) {
   std::string text = "{";
-  for (int key = 0; key < 300'000; ++key) {
+  for (int key = 0; key < 100'000; ++key) {
     text += "\"k" + std::to_string(key) + "\":1,";
   }
   text += "\"last\":1}";
-  const auto parsed = parse_json(text);  // by comparing each with all: 45 billion comparisons
+  const std::clock_t start = std::clock();
+  const auto parsed = parse_json(text);  // by comparing each with all: 5 billion comparisons
+  EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
   ASSERT_TRUE(parsed);
-  EXPECT_EQ(parsed->size(), 300'001U);
+  EXPECT_EQ(parsed->size(), 100'001U);
 }
 
 TEST(JsonRpc, ReadsRequestsNotificationsAndResponses) {

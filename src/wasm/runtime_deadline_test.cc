@@ -192,7 +192,7 @@ std::string slow_to_compile() {
 
 TEST(RuntimeDeadline, HoldsWhileAModuleIsCompiled) {
   // Enough for a busy machine to start a process that compiles; compiling takes a minute.
-  Runtime runtime = make_runtime(with_timeout(milliseconds(test::rounds(1000, 2000))));
+  Runtime runtime = make_runtime(with_timeout(milliseconds(test::rounds(600, 2000))));
   const std::string module = slow_to_compile();
   const auto started = Clock::now();
   const Result result = run_guest(runtime, module);
@@ -237,7 +237,7 @@ TEST(RuntimeDeadline, SixtyFourThreadsKeepTheirPoliciesApart) {
             (i32.const 0) (i64.const 0) (i32.const 256) (i32.const 100)))
           (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
           (loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))))"))));
-      for (int round = 0; round < 10; ++round) {
+      for (int round = 0; round < test::rounds(3, 10); ++round) {
         const auto result = runtime.execute("reader");
         ASSERT_TRUE(result);
         EXPECT_EQ(result->status, Status::ok) << message_of(*result);

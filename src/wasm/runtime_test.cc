@@ -272,7 +272,7 @@ TEST(Runtime, CompilesReplacesAndExecutesFromManyThreads) {
   ASSERT_TRUE(runtime.compile("tool", bytes_of(exit_guest(1))));
   std::atomic<bool> done{false};
   std::thread replacer([&] {
-    for (int round = 0; round < test::rounds(15, 50); ++round) {
+    for (int round = 0; round < test::rounds(8, 50); ++round) {
       EXPECT_TRUE(runtime.compile("tool", bytes_of(exit_guest(1 + round % 3))));
     }
     done = true;

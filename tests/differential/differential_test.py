@@ -139,7 +139,7 @@ def run_batch(driver, base, seeds, comparison):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("driver")
-    parser.add_argument("--questions", type=int, default=20_000 if os.environ.get("OMNISANDBOX_THOROUGH") == "1" else 4_000)
+    parser.add_argument("--questions", type=int, default=20_000 if os.environ.get("OMNISANDBOX_THOROUGH") == "1" else 2_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     comparison = Comparison()

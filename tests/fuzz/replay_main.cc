@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Time stops the mutations too, so that a build with sanitizers stays quick.
-const int mutations_of_each_seed = omnisandbox::test::rounds(300, 2'000);
+const int mutations_of_each_seed = omnisandbox::test::rounds(150, 2'000);
 const std::chrono::seconds longest_run{omnisandbox::test::rounds(5, 20)};
 constexpr std::size_t max_input_bytes = 4'096;
 

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 namespace omnisandbox::hostile {
@@ -13,8 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
 }
 
 void write_file(const fs::path& path, std::string_view content) {
@@ -107,6 +108,11 @@ RuntimeOptions tested_isolation() {
   return options;
 }
 
+RuntimeOptions with_cached_code(RuntimeOptions options) {
+  options.module_cache = OMNISANDBOX_TEST_MODULE_CACHE;
+  return options;
+}
+
 Config HostileGuest::files_config() const {
   Config config;
   config.capabilities = {Capability::fs_read, Capability::fs_write};
@@ -115,8 +121,8 @@ Config HostileGuest::files_config() const {
   return config;
 }
 
-Runtime HostileGuest::runtime_for(Config config) {
-  auto runtime = Runtime::create(std::move(config), tested_isolation());
+Runtime HostileGuest::runtime_for(Config config, RuntimeOptions options) {
+  auto runtime = Runtime::create(std::move(config), std::move(options));
   if (!runtime) {
     throw std::runtime_error(runtime.error().message);  // gtest reports it as the test's failure
   }

@@ -34,6 +34,10 @@ std::string describe(const Result& result);
 /// set to "worker".
 RuntimeOptions tested_isolation();
 
+/// The same, with the code of guests kept from one test to the next: what is tested is how they
+/// run, and compiling them takes longer than that.
+RuntimeOptions with_cached_code(RuntimeOptions options = tested_isolation());
+
 /// A folder of its own for each test:
 ///   allowed/   note.txt sub/ link_out→../outside link_file→../outside/secret.txt
 ///   dangling→../outside/new.txt hard allowed-evil/secret.txt   read_only/data.txt
@@ -49,7 +53,7 @@ class HostileGuest : public ::testing::Test {
 
   /// Reads and writes allowed/, reads read_only/.
   Config files_config() const;
-  static Runtime runtime_for(Config config);
+  static Runtime runtime_for(Config config, RuntimeOptions options = with_cached_code());
 
   std::filesystem::path folder_;
 };

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "guest_fixture.h"
 
 namespace omnisandbox::hostile {
@@ -46,7 +47,7 @@ TEST_F(HostileNeighbours, TheHostsEnvironmentIsNotSeen) {
 // neighbour's file as well.
 TEST_F(HostileNeighbours, NoAnswerComesFromAnotherThreadsPolicy) {
   constexpr int threads = 8;
-  constexpr int runs = 25;
+  const int runs = test::rounds(8, 25);
   for (int i = 0; i < threads; ++i) {
     const std::filesystem::path own = folder_ / ("own" + std::to_string(i));
     std::filesystem::create_directory(own);
@@ -60,7 +61,7 @@ TEST_F(HostileNeighbours, NoAnswerComesFromAnotherThreadsPolicy) {
       Config config;
       config.capabilities = {Capability::fs_read};
       config.allowed_paths = {(folder_ / ("own" + std::to_string(i))).string()};
-      auto runtime = Runtime::create(config, tested_isolation());
+      auto runtime = Runtime::create(config, with_cached_code());
       if (!runtime || !runtime->compile("cat", bytes_of(module))) {
         ++wrong;
         return;
@@ -111,10 +112,10 @@ TEST_F(HostileNeighbours, NoSpellingReachesTheHostsLoopback) {
   config.capabilities = {Capability::net_http};
   config.allowed_hosts = {"*", "http://*:1-65535"};
   config.timeout = std::chrono::seconds(60);
-  auto runtime = Runtime::create(config, tested_isolation());
+  auto runtime = Runtime::create(config, with_cached_code());
   if (!runtime) {  // where a wildcard with a port range is no rule
     config.allowed_hosts = {"*"};
-    runtime = Runtime::create(config, tested_isolation());
+    runtime = Runtime::create(config, with_cached_code());
   }
   ASSERT_TRUE(runtime) << runtime.error().message;
   const Result result = run_guest(*runtime, "reach_loopback", {std::to_string(listener.port())});

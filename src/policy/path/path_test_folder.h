@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -37,8 +37,9 @@ class TestFolder {
     std::ofstream(path(name), std::ios::binary) << content;
   }
   std::string read(std::string_view name) const {
-    std::ifstream file(path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::ostringstream content;  // far faster than a byte at a time, where tests are not optimised
+    content << std::ifstream(path(name), std::ios::binary).rdbuf();
+    return content.str();
   }
   void link(std::string_view name, std::string_view target) const {
     std::filesystem::create_symlink(target, path(name));

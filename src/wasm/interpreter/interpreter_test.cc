@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "linux/fd.h"
 #include "omnisandbox/policy.h"
 #include "wasm/interpreter/interpreter_files.h"
@@ -131,6 +132,10 @@ std::optional<std::size_t> patterns_in(pid_t pid) {
         while (to < touched.size() && touched[to]) {
           ++to;
         }
+        if (to == from) {
+          ++from;
+          continue;
+        }
         const ssize_t got = ::pread(memory.get(), piece.data(), (to - from) * page_bytes,
                                     static_cast<off_t>(begin + from * page_bytes));
         count +=
@@ -198,7 +203,7 @@ TEST(Interpreter, ManyAtOnceUnderDifferentPolicies) {
       Interpreter& own = number % 2 == 0 ? sees_a : sees_b;
       const std::string mine = number % 2 == 0 ? "a.txt" : "b.txt";
       const std::string other = number % 2 == 0 ? "b.txt" : "a.txt";
-      for (int round = 0; round < 10; ++round) {
+      for (int round = 0; round < test::rounds(4, 10); ++round) {
         EXPECT_EQ(run(own, code_for(mine)).value, "'content of " + mine.substr(0, 1) + "'");
         const auto refused = run(own, code_for(other));
         EXPECT_EQ(refused.result.exit_code, 1);

@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "base/test_effort.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -219,6 +220,7 @@ TEST(WorkerRuntime, StandardStreamsKeepTheirOrderWhenAGuestMovesThem) {
 
 TEST(WorkerRuntime, SixtyFourThreadsUnderDifferentPoliciesGetTheirOwnAnswers) {
   constexpr int count = 16;
+  const int rounds = test::rounds(2, 5);
   std::vector<std::unique_ptr<TestFolder>> folders;
   std::vector<Runtime> runtimes;
   const std::string reader = R"((module
@@ -248,14 +250,14 @@ TEST(WorkerRuntime, SixtyFourThreadsUnderDifferentPoliciesGetTheirOwnAnswers) {
   std::atomic<int> right{0};
   for (int thread = 0; thread < 64; ++thread) {
     threads.emplace_back([&, thread] {
-      for (int round = 0; round < 5; ++round) {
+      for (int round = 0; round < rounds; ++round) {
         const auto result = runtimes[static_cast<std::size_t>(thread % count)].execute("reader");
         right += result && result->stdout_data == "of " + std::to_string(thread % count) ? 1 : 0;
       }
     });
   }
   threads.clear();
-  EXPECT_EQ(right, 64 * 5);
+  EXPECT_EQ(right, 64 * rounds);
 }
 
 }  // namespace

@@ -132,7 +132,7 @@ class ProcessTest : public testing::Test {
   /// What OMNISANDBOX_MANY_RUNS says, or few.
   static int many_runs() {
     const char* chosen = std::getenv("OMNISANDBOX_MANY_RUNS");
-    return chosen == nullptr ? test::rounds(200, 1'000) : std::atoi(chosen);
+    return chosen == nullptr ? test::rounds(60, 1'000) : std::atoi(chosen);
   }
 
   /// The hostile program tried `attack`, ended by itself, and nothing got through.
