@@ -83,6 +83,10 @@ if(OMNISANDBOX_SANITIZE)
   set(omnisandbox_test_timeout 480)
 endif()
 
+# COST of a test that takes many seconds, most of them waiting: ctest starts those first, also where it has measured none, and
+# what is short fills the processors beside them.
+set(omnisandbox_long_test 60)
+
 function(omnisandbox_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES;TESTS;TEST_LIBRARIES" ${ARGN})
   set(target omnisandbox_${name})
