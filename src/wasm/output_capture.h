@@ -27,6 +27,8 @@ class OutputCapture {
   std::uint64_t total_bytes() const { return total_bytes_; }
   std::size_t kept_bytes() const { return kept_.size(); }
   bool truncated() const { return total_bytes_ > kept_total_; }
+  /// As if nothing had come.
+  void clear() { *this = OutputCapture(limit_bytes_); }
   std::string take() { return std::move(kept_); }
 
   /// What came since the last piece.

@@ -52,6 +52,8 @@ class Channel {
   /// The oldest descriptor that was received; not open when there is none.
   linux_::Fd take_descriptor();
 
+  /// Bytes of another message are here already.
+  bool has_more() const noexcept { return end_ > begin_; }
   /// The peer is there and has sent nothing that was not received.
   bool is_quiet();
 

@@ -94,6 +94,37 @@ bool is_refusal(const Error& error) {
   return error.kind == ErrorKind::invalid_argument || error.kind == ErrorKind::not_found;
 }
 
+Run message_for(const Task& task, const GuestRun& guest, std::chrono::milliseconds timeout,
+                std::chrono::microseconds spin) {
+  return {.kind = task.kind,
+          .module = task.code == nullptr ? 0 : task.code->number,
+          .deadline = guest.context.deadline(),
+          .timeout_ms = static_cast<std::uint64_t>(timeout.count()),
+          .spin_us = static_cast<std::uint32_t>(spin.count()),
+          .args = guest.args,
+          .environment = guest.environment,
+          .text = std::string(task.text),
+          .arguments_json = task.arguments_json,
+          .stdin_data = guest.stdin_data};
+}
+
+Expected<void> take_output(GuestRun& guest, std::string_view payload) {
+  const auto output = decode<Output>(payload);
+  if (!output) {
+    return nonsense("output that cannot be read");
+  }
+  OutputCapture& capture = output->stream == 1 ? guest.stdout_capture : guest.stderr_capture;
+  capture.append(output->bytes);
+  capture.add_dropped(output->dropped_bytes);
+  return {};
+}
+
+Expected<Finished> read_ending(std::string_view payload) {
+  auto finished = decode<Finished>(payload);
+  return finished ? Expected<Finished>(std::move(*finished))
+                  : Expected<Finished>(nonsense("an ending that cannot be read"));
+}
+
 std::string_view without_end_zeros(std::string_view bytes) {
   const std::size_t last = bytes.find_last_not_of('\0');
   return bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
@@ -246,23 +277,14 @@ Expected<TaskResult> Worker::run(const Task& task, GuestRun& guest,
   channel_.set_spin(spin);
   // Until it has said how its guest ended; whatever happens on the way.
   usable_ = false;
+  called_its_parent_ = false;
   auto finished = [&]() -> Expected<Finished> {
     if (task.code != nullptr) {
       TRY(load(*task.code, last_moment));
     }
-    TRY(channel_.send(MessageType::run,
-                      encode(Run{.kind = task.kind,
-                                 .module = task.code == nullptr ? 0 : task.code->number,
-                                 .deadline = guest.context.deadline(),
-                                 .timeout_ms = static_cast<std::uint64_t>(timeout.count()),
-                                 .spin_us = static_cast<std::uint32_t>(spin.count()),
-                                 .args = std::move(guest.args),
-                                 .environment = std::move(guest.environment),
-                                 .text = std::string(task.text),
-                                 .arguments_json = task.arguments_json,
-                                 .stdin_data = guest.stdin_data}),
+    TRY(channel_.send(MessageType::run, encode(message_for(task, guest, timeout, spin)),
                       last_moment));
-    return talk_until_finished(guest, last_moment);
+    return talk_until_finished(guest, last_moment, MayCall::yes);
   }();
   if (!finished && is_refusal(finished.error())) {
     return std::move(finished).error();
@@ -270,8 +292,12 @@ Expected<TaskResult> Worker::run(const Task& task, GuestRun& guest,
   if (!finished) {
     return TaskResult{failed_run(std::move(finished).error(), guest.context, timeout)};
   }
-  auto ending = ending_from(*finished);
-  if (!ending || !is_possible_value(task.kind, *finished)) {
+  return conclude(task, *std::move(finished));
+}
+
+Expected<TaskResult> Worker::conclude(const Task& task, Finished finished) {
+  auto ending = ending_from(finished);
+  if (!ending || !is_possible_value(task.kind, finished)) {
     return TaskResult{{.ending = ending_of(nonsense("an ending that cannot be"))}};
   }
   if (ending->error &&
@@ -281,10 +307,40 @@ Expected<TaskResult> Worker::run(const Task& task, GuestRun& guest,
   // What a failed run may have left in a worker is nobody's to find.
   usable_ = ending->status == Status::ok || ending->status == Status::exited;
   return TaskResult{.execution = {.ending = std::move(*ending),
-                                  .peak_memory_bytes = finished->peak_memory_bytes,
-                                  .fuel_consumed = finished->fuel_consumed},
-                    .value = std::move(finished->value),
-                    .can_go_on = finished->can_go_on};
+                                  .peak_memory_bytes = finished.peak_memory_bytes,
+                                  .fuel_consumed = finished.fuel_consumed},
+                    .value = std::move(finished.value),
+                    .can_go_on = finished.can_go_on};
+}
+
+void Worker::run_in_a_row(std::span<QueuedRun* const> runs, Clock::time_point until) {
+  constexpr std::chrono::microseconds no_spin{0};
+  channel_.set_spin(no_spin);
+  usable_ = false;
+  const auto sent = [&]() -> Expected<void> {
+    TRY(load(*runs.front()->task.code, until));
+    for (const QueuedRun* run : runs) {
+      channel_.hold(MessageType::run,
+                    encode(message_for(run->task, run->guest, run->timeout, no_spin)));
+    }
+    return channel_.flush(until);
+  }();
+  if (!sent) {
+    return;
+  }
+  for (QueuedRun* run : runs) {
+    usable_ = false;
+    auto finished = talk_until_finished(run->guest, until, MayCall::no);
+    if (!finished) {
+      run->guest.stdout_capture.clear();
+      run->guest.stderr_capture.clear();
+      return;
+    }
+    run->result = conclude(run->task, *std::move(finished));
+    if (!usable_) {
+      return;  // what was sent behind a failed run is not this worker's any more
+    }
+  }
 }
 
 Execution Worker::failed_run(Error error, const host_functions::RunContext& context,
@@ -324,9 +380,21 @@ Expected<std::vector<FunctionType>> Worker::list(const ModuleCode& code,
   return std::move(listed->functions);
 }
 
-Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_point deadline) {
+Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_point deadline,
+                                               MayCall may_call) {
   for (;;) {
     const auto message = TRY(channel_.receive(max_message_bytes, deadline));
+    if (message.type == MessageType::finished) {
+      return read_ending(message.payload);
+    }
+    if (message.type == MessageType::output) {
+      TRY(take_output(guest, message.payload));
+      continue;
+    }
+    if (!static_cast<bool>(may_call)) {
+      return base::make_error(ErrorKind::unavailable, "the guest calls the host");
+    }
+    called_its_parent_ = true;
     if (message.type == MessageType::call) {
       const auto call = decode<Call>(message.payload);
       if (!call) {
@@ -335,24 +403,12 @@ Expected<Finished> Worker::talk_until_finished(GuestRun& guest, Clock::time_poin
       TRY(answer_call(guest, *call, deadline));
     } else if (message.type == MessageType::host_request) {
       TRY(answer_host_request(guest, message.payload, deadline));
-    } else if (message.type == MessageType::output) {
-      const auto output = decode<Output>(message.payload);
-      if (!output) {
-        return nonsense("output that cannot be read");
-      }
-      OutputCapture& capture = output->stream == 1 ? guest.stdout_capture : guest.stderr_capture;
-      capture.append(output->bytes);
-      capture.add_dropped(output->dropped_bytes);
     } else if (message.type == MessageType::streams) {
       const auto streams = decode<Streams>(message.payload);
       if (!streams || streams->stdin_position > guest.stdin_data.size()) {
         return nonsense("a position behind the end of standard input");
       }
       guest.stdin_position = static_cast<std::size_t>(streams->stdin_position);
-    } else if (message.type == MessageType::finished) {
-      auto finished = decode<Finished>(message.payload);
-      return finished ? Expected<Finished>(std::move(*finished))
-                      : Expected<Finished>(nonsense("an ending that cannot be read"));
     } else {
       return nonsense("a message of an unknown type");
     }

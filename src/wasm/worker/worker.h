@@ -5,11 +5,13 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/strong_bool.h"
 #include "linux/child_process.h"
 #include "linux/fd.h"
 #include "omnisandbox/expected.h"
@@ -18,6 +20,7 @@
 #include "wasm/module/code_shape.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/worker/channel.h"
+#include "wasm/worker/run_history.h"
 
 namespace omnisandbox::wasm::worker {
 
@@ -27,6 +30,7 @@ struct ModuleCode {
   linux_::Fd code;
   CodeShape shape;
   CacheUse cache_use = CacheUse::none;
+  std::unique_ptr<RunHistory> history = std::make_unique<RunHistory>();
 };
 
 /// What a worker is to do.
@@ -44,6 +48,17 @@ struct TaskResult {
   std::optional<std::string> value{};
   bool can_go_on = false;  ///< of a session's snippet: its interpreter can take another one
 };
+
+/// A run that waits for a worker.
+struct QueuedRun {
+  const Task& task;
+  GuestRun& guest;
+  std::chrono::milliseconds timeout;
+  bool may_share = false;  ///< it is likely to be over soon, so it may stand in a row with others
+  std::optional<Expected<TaskResult>> result{};
+};
+
+using MayCall = base::StrongBool<struct MayCallTag>;
 
 struct StartRequest {
   const linux_::Fd& program;
@@ -68,6 +83,14 @@ class Worker {
   /// and `invalid_argument` where there is nothing to run, or the arguments do not fit.
   Expected<TaskResult> run(const Task& task, GuestRun& guest, std::chrono::milliseconds timeout,
                            std::chrono::microseconds spin);
+  /// Does several runs of one module in a row: all are sent at once, and what comes of them is sent
+  /// together, so that neither side sleeps between them. Each result is set as by `run`. From the
+  /// first run on that fails, calls a host function or is not over at `until`, runs have no result:
+  /// nothing that they did has been seen by anybody, so they can be run elsewhere, and this worker
+  /// is not usable any more.
+  void run_in_a_row(std::span<QueuedRun* const> runs, std::chrono::steady_clock::time_point until);
+  /// The guest of the last `run` called a host function of the parent.
+  bool called_its_parent() const noexcept { return called_its_parent_; }
   /// What `code` exports.
   Expected<std::vector<FunctionType>> list(const ModuleCode& code,
                                            std::chrono::steady_clock::time_point deadline);
@@ -90,9 +113,11 @@ class Worker {
       : process_(std::move(process)),
         channel_(std::move(channel)),
         last_words_(std::move(last_words)) {}
+  Expected<TaskResult> conclude(const Task& task, Finished finished);
   Expected<void> load(const ModuleCode& module, std::chrono::steady_clock::time_point deadline);
   Expected<Finished> talk_until_finished(GuestRun& guest,
-                                         std::chrono::steady_clock::time_point deadline);
+                                         std::chrono::steady_clock::time_point deadline,
+                                         MayCall may_call);
   Expected<void> answer_call(GuestRun& guest, const Call& call,
                              std::chrono::steady_clock::time_point deadline);
   Expected<void> answer_host_request(GuestRun& guest, std::string_view payload,
@@ -108,6 +133,7 @@ class Worker {
   std::uint32_t layers_ = 0;
   bool usable_ = true;
   bool has_crashed_ = false;
+  bool called_its_parent_ = false;
   std::list<std::uint64_t> loaded_;  // modules that it has, the one used last first
 };
 

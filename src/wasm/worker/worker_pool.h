@@ -22,6 +22,10 @@ namespace omnisandbox::wasm::worker {
 /// a thread of the pool's own, because a worker dies with the thread that started it. Thread-safe.
 class WorkerPool {
  public:
+  /// How long a row of runs may take altogether. It holds short runs, but that is a guess: who
+  /// stands behind a long one waits no longer than for another worker (see worker_pool.cc).
+  static constexpr std::chrono::milliseconds row_time{50};
+
   /// `max_workers` bounds how many there are at once. `interpreter`: see StartRequest; not open for
   /// other guests.
   WorkerPool(linux_::Fd program, const Configure& settings, linux_::Fd interpreter,
@@ -31,34 +35,48 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
+  class Waiting;
+
   /// A worker for one run; it goes back afterwards, if it is still usable.
   class Lease {
    public:
-    Lease(WorkerPool& pool, std::unique_ptr<Worker> worker)
-        : pool_(&pool), worker_(std::move(worker)) {}
+    Lease(WorkerPool& pool, std::unique_ptr<Worker> worker,
+          std::vector<std::shared_ptr<Waiting>> others = {})
+        : pool_(&pool), worker_(std::move(worker)), others_(std::move(others)) {}
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&& other) noexcept {
       std::swap(pool_, other.pool_);
       std::swap(worker_, other.worker_);
+      std::swap(others_, other.others_);
       return *this;
     }
     ~Lease() {
       if (worker_ != nullptr && pool_ != nullptr) {
-        pool_->give_back(std::move(worker_));
+        pool_->give_back(std::move(worker_), others_);
       }
     }
     Worker& worker() const { return *worker_; }
+    /// Other threads' runs that this worker is to do before the lease's own, without delay. At the
+    /// lease's end those that have a result are told; the others wait again, for a worker alone.
+    std::vector<QueuedRun*> others() const;
 
    private:
     friend class WorkerPool;
     WorkerPool* pool_;  // null: the worker is the lease's own
     std::unique_ptr<Worker> worker_;
+    // Shared with the threads that wait for them.
+    std::vector<std::shared_ptr<Waiting>> others_;
   };
   /// A run will come: start the first worker already.
   void expect_run();
   /// Waits for a free worker. Errors: `timeout`, `cancelled`; `unavailable` when none can be
   /// started.
   Expected<Lease> take(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
+  /// The same for `run`, which another thread's lease may do instead: then there is no lease, and
+  /// the run has its result.
+  Expected<std::optional<Lease>> take_for(QueuedRun& run,
+                                          std::chrono::steady_clock::time_point deadline,
+                                          const std::stop_token& stop);
   /// From now on the worker is none of the pool's, and ends with its lease. It must not outlive the
   /// pool, whose thread started it.
   void give_away(Lease& lease);
@@ -70,9 +88,21 @@ class WorkerPool {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void give_back(std::unique_ptr<Worker> worker);
+  using Threads = std::vector<std::shared_ptr<Waiting>>;
+
+  Expected<std::optional<Lease>> take_or_wait(QueuedRun* run, Clock::time_point deadline,
+                                              const std::stop_token& stop);
   /// With the lock held.
   Expected<void> start_keeper();
+  void give_back(std::unique_ptr<Worker> worker, const Threads& others);
+  void end(std::unique_ptr<Worker> worker);
+  std::unique_ptr<Worker> take_idle();
+  /// Gives idle workers to those who wait; whom to wake is added to `to_wake`.
+  void hand_out(Threads& to_wake);
+  /// How many of those who wait the next worker is for.
+  std::size_t next_row(Clock::time_point now) const;
+  /// Wakes the keeper where it would look too late.
+  void tell_keeper();
   void keep();
   /// When the keeper should start one more: at once, later, or not until something changes.
   std::optional<Clock::time_point> next_start() const;
@@ -85,12 +115,13 @@ class WorkerPool {
   const std::uint32_t max_workers_;
   const std::uint32_t cores_;
   mutable std::mutex mutex_;
-  std::condition_variable_any freed_;          // a worker is idle, or cannot be had
   std::condition_variable to_do_;              // for the keeper
+  Clock::time_point keeper_looks_at_{};        // when it does without being told
   std::vector<std::unique_ptr<Worker>> idle_;  // the one used last is last: its caches are warm
   std::uint32_t workers_ = 0;                  // idle, in use and being started
-  std::list<Clock::time_point> arrivals_;      // of the runs that wait; the oldest first
-  Clock::time_point no_turn_since_{};          // while runs wait: since none of them got a worker
+  // The oldest first; empty while a worker is idle. Shared with whoever is about to wake one.
+  std::list<std::shared_ptr<Waiting>> waiting_;
+  Clock::time_point no_turn_since_{};  // while runs wait: since none of them got a worker
   Clock::time_point last_start_{};
   Clock::time_point not_before_{};       // back-off
   std::uint32_t failures_in_a_row_ = 0;  // of starts, and of workers that ended by themselves

@@ -143,15 +143,26 @@ class Server {
     }
     channel_.set_spin(std::chrono::microseconds(request->spin_us));
     auto answer = TRY(answer_to(std::move(*request)));
-    return channel_.send(MessageType::finished,
-                         encode(Finished{.status = answer.execution.ending.status,
-                                         .exit_code = answer.execution.ending.exit_code,
-                                         .error = std::move(answer.execution.ending.error),
-                                         .peak_memory_bytes = answer.execution.peak_memory_bytes,
-                                         .fuel_consumed = answer.execution.fuel_consumed,
-                                         .value = std::move(answer.value),
-                                         .can_go_on = answer.can_go_on}),
-                         no_deadline);
+    const Status status = answer.execution.ending.status;
+    const std::string message =
+        encode(Finished{.status = status,
+                        .exit_code = answer.execution.ending.exit_code,
+                        .error = std::move(answer.execution.ending.error),
+                        .peak_memory_bytes = answer.execution.peak_memory_bytes,
+                        .fuel_consumed = answer.execution.fuel_consumed,
+                        .value = std::move(answer.value),
+                        .can_go_on = answer.can_go_on});
+    if (!channel_.has_more()) {
+      return channel_.send(MessageType::finished, message, no_deadline);
+    }
+    // More runs stand in a row behind this one.
+    if (status == Status::ok || status == Status::exited) {
+      channel_.hold(MessageType::finished, message);
+      return {};
+    }
+    TRY(channel_.send(MessageType::finished, message, no_deadline));
+    return base::make_error(ErrorKind::internal,
+                            "a run failed, and what comes after it is for another worker");
   }
 
   Expected<Answer> answer_to(Run request) {

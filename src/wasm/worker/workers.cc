@@ -59,6 +59,22 @@ Expected<linux_::Fd> open_program(const std::string& chosen) {
                                       .purpose = "modules cannot run in a worker process"});
 }
 
+// More is not sent ahead: it must fit into the worker's socket together with a row's other runs.
+constexpr std::size_t max_shared_input_bytes = std::size_t{8} * 1024;
+
+bool may_share(const Task& task, const GuestRun& guest) {
+  if (task.code == nullptr || !task.code->history->is_short()) {
+    return false;
+  }
+  std::size_t bytes = task.text.size() + guest.stdin_data.size();
+  for (const auto* texts : {&guest.args, &guest.environment, &task.arguments_json}) {
+    for (const std::string& text : *texts) {
+      bytes += text.size();
+    }
+  }
+  return bytes <= max_shared_input_bytes;
+}
+
 Expected<std::shared_ptr<const ModuleCode>> code_from(const CacheEntry& entry, CacheUse use) {
   auto file = TRY(linux_::make_sealed_file("omnisandbox-code", entry.code));
   return std::make_shared<const ModuleCode>(ModuleCode{.number = next_module_number(),
@@ -223,11 +239,52 @@ Expected<WorkerPool::Lease> Workers::borrow_for_session(
 
 Expected<TaskResult> Workers::execute(const Task& task, GuestRun& guest,
                                       std::chrono::milliseconds timeout) {
-  auto lease = borrow(guest.context.deadline(), guest.context.stop());
-  if (!lease) {
-    return TaskResult{{.ending = ending_of(std::move(lease).error())}};
+  QueuedRun run{
+      .task = task, .guest = guest, .timeout = timeout, .may_share = may_share(task, guest)};
+  for (;;) {
+    auto turn = pool_.take_for(run, guest.context.deadline(), guest.context.stop());
+    if (!turn) {
+      return TaskResult{{.ending = ending_of(std::move(turn).error())}};
+    }
+    if (!*turn) {
+      return *std::move(run.result);  // another thread's lease did it
+    }
+    const WorkerPool::Lease lease = *std::move(*turn);
+    if (!lease.worker().is_quiet()) {
+      continue;
+    }
+    layers_.store(lease.worker().layers(), std::memory_order_relaxed);
+    std::vector<QueuedRun*> row = lease.others();
+    if (row.empty()) {
+      return execute_alone(lease.worker(), task, guest, timeout);
+    }
+    row.push_back(&run);
+    const auto start = std::chrono::steady_clock::now();
+    lease.worker().run_in_a_row(row, start + WorkerPool::row_time);
+    if (lease.worker().is_usable()) {
+      task.code->history->note((std::chrono::steady_clock::now() - start) / row.size());
+    } else {
+      task.code->history->forget();
+    }
+    if (run.result) {
+      return *std::move(run.result);
+    }
+    run.may_share = false;
   }
-  return execute_by(lease->worker(), task, guest, timeout);
+}
+
+Expected<TaskResult> Workers::execute_alone(Worker& worker, const Task& task, GuestRun& guest,
+                                            std::chrono::milliseconds timeout) {
+  const auto start = std::chrono::steady_clock::now();
+  auto result = execute_by(worker, task, guest, timeout);
+  if (task.code != nullptr) {
+    if (worker.is_usable() && !worker.called_its_parent()) {
+      task.code->history->note(std::chrono::steady_clock::now() - start);
+    } else {
+      task.code->history->forget();
+    }
+  }
+  return result;
 }
 
 Expected<TaskResult> Workers::execute_by(Worker& worker, const Task& task, GuestRun& guest,

@@ -53,8 +53,9 @@ class Workers {
   Expected<std::vector<std::byte>> seal(std::span<const std::byte> bytes,
                                         std::chrono::steady_clock::time_point deadline);
 
-  /// Blocks until the run has ended; the guest's host functions are called on this thread. Errors:
-  /// see Worker::run.
+  /// Blocks until the run has ended; the guest's host functions are called on this thread. Where
+  /// more runs wait than there are cores, short ones share a worker's turn: see
+  /// Worker::run_in_a_row. Errors: see Worker::run.
   Expected<TaskResult> execute(const Task& task, GuestRun& guest,
                                std::chrono::milliseconds timeout);
   Expected<std::vector<FunctionType>> list(const ModuleCode& code,
@@ -77,6 +78,8 @@ class Workers {
   Workers(const Configure& settings, linux_::Fd program, linux_::Fd compiler_program,
           linux_::Fd interpreter, std::uint32_t max_workers,
           std::shared_ptr<const ModuleCache> cache);
+  Expected<TaskResult> execute_alone(Worker& worker, const Task& task, GuestRun& guest,
+                                     std::chrono::milliseconds timeout);
   Expected<std::shared_ptr<const ModuleCode>> load_sealed(std::span<const std::byte> bytes) const;
   Expected<std::shared_ptr<const ModuleCode>> compile_anew(
       std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
