@@ -137,7 +137,12 @@ function(omnisandbox_test name)
   if(OMNISANDBOX_PRECOMPILED_HEADERS)
     target_precompile_headers(${target} REUSE_FROM omnisandbox_precompiled_test)
   endif()
-  gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${omnisandbox_test_timeout})
+  # Under the thread sanitizer some programs are run alone (scripts/thread_sanitizer.sh), which ctest chooses by label.
+  if(OMNISANDBOX_SANITIZE STREQUAL "thread")
+    set(labels LABELS ${name})
+  endif()
+  gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
+                       PROPERTIES TIMEOUT ${omnisandbox_test_timeout} ${labels})
 endfunction()
 
 # The tests of a program that `filter` names (as --gtest_filter), once more with guests in worker processes.
