@@ -65,6 +65,10 @@ class ModuleExports {
   static Expected<ModuleExports> load(Policy policy, std::string name,
                                       std::span<const std::byte> bytes, RuntimeOptions options = {},
                                       LoadOptions how = {});
+  /// The same of a file. Further errors: `not_found`, `io`; `invalid_argument` where it is no
+  /// regular file, or has another digest than it must have.
+  static Expected<ModuleExports> load(Policy policy, std::string name, const ModuleFile& file,
+                                      RuntimeOptions options = {}, LoadOptions how = {});
   ModuleExports(ModuleExports&&) noexcept;
   ModuleExports& operator=(ModuleExports&&) noexcept;
   ~ModuleExports();  // calls must have ended

@@ -15,6 +15,7 @@
 #include "omnisandbox/audit.h"
 #include "omnisandbox/expected.h"
 #include "omnisandbox/host_functions.h"
+#include "omnisandbox/module_file.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/result.h"
 
@@ -64,6 +65,9 @@ class Runtime {
   /// `name`, replacing an older one. Errors: `invalid_argument` (not a module, or it imports what
   /// is not offered), `too_large`, `memory` (it cannot start within the limit).
   Expected<void> compile(std::string name, std::span<const std::byte> module_bytes);
+  /// The same of a file. Further errors: `not_found`, `io`; `invalid_argument` where it is no
+  /// regular file, or has another digest than it must have.
+  Expected<void> compile(std::string name, const ModuleFile& file);
 
   /// Compiles a module to bytes that `compile` and `run` take in its place, on this machine, by
   /// this user, with the same module cache (`invalid_argument` where none is set) and the same

@@ -32,6 +32,8 @@ Error failed(std::string_view operation, const Fd& file) {
 
 Expected<std::string> path_of(const Fd& file) { return read_link_at(file, link_of(file).data()); }
 
+std::string name_of(const Fd& file) { return link_of(file).data(); }
+
 Expected<Fd> reopen(const Fd& file, int flags) {
   const int descriptor =
       retry_interrupted([&] { return ::open(link_of(file).data(), flags | O_CLOEXEC); });
@@ -47,7 +49,9 @@ Expected<FileSystemKind> file_system_of(const Fd& file) {
     return failed("fstatfs", file);
   }
   return FileSystemKind{.excludes_devices = (status.f_flags & ST_NODEV) != 0,
-                        .is_procfs = status.f_type == PROC_SUPER_MAGIC};
+                        .is_procfs = status.f_type == PROC_SUPER_MAGIC,
+                        .runs_code = (status.f_flags & ST_NOEXEC) == 0,
+                        .magic = static_cast<std::uint64_t>(status.f_type)};
 }
 
 }  // namespace omnisandbox::linux_

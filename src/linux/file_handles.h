@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "linux/fd.h"
@@ -12,12 +13,17 @@ namespace omnisandbox::linux_ {
 /// in " (deleted)", where there is none any more: the caller compares.
 Expected<std::string> path_of(const Fd& file);
 
+/// A path that means the open file itself, in this process, for an interface that takes paths only.
+std::string name_of(const Fd& file);
+
 /// Opens the same file once more, whatever its name means now. `flags` as for open(2).
 Expected<Fd> reopen(const Fd& file, int flags);
 
 struct FileSystemKind {
   bool excludes_devices = false;  ///< mounted nodev
   bool is_procfs = false;
+  bool runs_code = false;   ///< not mounted noexec
+  std::uint64_t magic = 0;  ///< of linux/magic.h
 };
 Expected<FileSystemKind> file_system_of(const Fd& file);
 

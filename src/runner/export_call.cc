@@ -1,6 +1,5 @@
 #include "runner/export_call.h"
 
-#include <span>
 #include <utility>
 
 #include "base/try.h"
@@ -14,21 +13,22 @@ namespace omnisandbox::runner {
 Expected<ModuleExports> load_exports(const Policy& policy, const ExportsToLoad& what,
                                      std::shared_ptr<AuditSink> audit,
                                      std::shared_ptr<CommandRunner> commands) {
-  return ModuleExports::load(policy, what.name, what.bytes,
-                             RuntimeOptions{.isolation = isolation_of(what.isolation),
-                                            .audit = std::move(audit),
-                                            .commands = std::move(commands),
-                                            .module_cache = usable_cache_folder()},
-                             {.timeout = time_until(what.deadline), .stop = what.stop});
+  return load_content(what.module, [&](const auto& content) {
+    return ModuleExports::load(policy, what.module.name, content,
+                               RuntimeOptions{.isolation = isolation_of(what.isolation),
+                                              .audit = std::move(audit),
+                                              .commands = std::move(commands),
+                                              .module_cache = usable_cache_folder()},
+                               {.timeout = time_until(what.deadline), .stop = what.stop});
+  });
 }
 
 Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& request,
                                  const std::shared_ptr<AuditSink>& audit) {
   const ModuleSource source = TRY(parse_module_source(request.module_file));
-  const std::string bytes = TRY(read_module(source));
+  auto module = TRY(find_module(source));
   auto exports = TRY(load_exports(policy,
-                                  {.name = source.name(),
-                                   .bytes = std::as_bytes(std::span(bytes)),
+                                  {.module = std::move(module),
                                    .isolation = request.isolation,
                                    .deadline = request.deadline,
                                    .stop = request.stop},

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "omnisandbox/module_exports.h"
 #include "omnisandbox/policy.h"
 #include "runner/isolation.h"
+#include "runner/module_source.h"
 
 namespace omnisandbox::runner {
 
@@ -33,8 +32,7 @@ struct ExportRequest {
 
 /// Exports that a front end keeps, to call them often.
 struct ExportsToLoad {
-  std::string name;                    ///< the guest's argv[0]
-  std::span<const std::byte> bytes{};  ///< of the module or component
+  LoadableModule module;
   IsolationChoice isolation = IsolationChoice::automatic;
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
   std::stop_token stop{};

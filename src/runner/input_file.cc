@@ -1,16 +1,15 @@
 #include "runner/input_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <span>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
 #include "linux/file_system.h"
+#include "linux/regular_file.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -24,27 +23,12 @@ Error too_large(std::string_view what, std::uint64_t max_bytes) {
 
 Expected<std::string> read_regular_file(const std::string& path, std::string_view what,
                                         std::uint64_t max_bytes) {
-  // O_NONBLOCK: opening a FIFO without a writer would wait for ever.
-  auto opened =
-      linux_::open_at2(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0);
-  if (!opened) {
-    Error error = std::move(opened).error();
-    error.resource = path;
-    if (error.kind == ErrorKind::not_found) {
-      error.message = fmt::format("no such file: {}", base::printable(path));
-    }
-    return error;
-  }
-  const struct stat status = TRY(linux_::stat_of(*opened));
-  if (!S_ISREG(status.st_mode)) {
-    return base::make_error(
-        ErrorKind::invalid_argument, "{} is {}, not a regular file", base::printable(path),
-        S_ISDIR(status.st_mode) ? "a directory" : "a device, a pipe or a socket");
-  }
+  const linux_::Fd file = TRY(linux_::open_regular_file(path));
+  const struct stat status = TRY(linux_::stat_of(file));
   if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
     return too_large(fmt::format("{} {}", what, base::printable(path)), max_bytes);
   }
-  return read_to_end([&](std::span<std::byte> piece) { return linux_::read_full(*opened, piece); },
+  return read_to_end([&](std::span<std::byte> piece) { return linux_::read_full(file, piece); },
                      fmt::format("{} {}", what, base::printable(path)), max_bytes);
 }
 

@@ -5,8 +5,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "omnisandbox/expected.h"
+#include "omnisandbox/module_file.h"
 
 /// Where a module comes from, as it is written on a command line:
 ///   FILE                  a file
@@ -32,6 +34,26 @@ bool names_a_module(std::string_view text) noexcept;
 
 /// Whether the bytes are a component, in binary or text form; they may still be invalid.
 bool is_component(std::span<const std::byte> bytes);
+
+/// A module or a component that a sandbox can load.
+struct LoadableModule {
+  std::string name;  ///< the guest's argv[0]
+  bool is_component = false;
+  /// A binary in a file stays there: the sandbox reads it, where it does not know it already.
+  std::variant<std::string, ModuleFile> content{};
+};
+LoadableModule loadable_bytes(std::string name, std::string bytes);
+/// Errors as for read_module; what is wrong with a file may show only when it is loaded.
+Expected<LoadableModule> find_module(const ModuleSource& source);
+
+/// Calls `load` with the bytes, as a span, or with the file.
+template <class Load>
+auto load_content(const LoadableModule& module, Load load) {
+  if (const auto* file = std::get_if<ModuleFile>(&module.content)) {
+    return load(*file);
+  }
+  return load(std::as_bytes(std::span(std::get<std::string>(module.content))));
+}
 
 /// The bytes, which have the digest that was asked for. Errors: `not_found`, `too_large`,
 /// `invalid_argument`, `io`.

@@ -1,7 +1,6 @@
 #include "runner/wasm_backend.h"
 
 #include <chrono>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -13,7 +12,6 @@
 #include "runner/module_cache.h"
 #include "runner/module_source.h"
 #include "runner/time_left.h"
-#include "wasm/module/module_text.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -24,21 +22,18 @@ void report_compiled(const RunRequest& request) {
   }
 }
 
+Expected<LoadableModule> find_named(const std::string& text) {
+  return find_module(TRY(parse_module_source(text)));
+}
+
 }  // namespace
 
 Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& request,
                                   std::shared_ptr<AuditSink> audit) const {
-  std::string module;
-  // The name becomes the guest's argv[0].
-  std::string name;
-  if (request.module_bytes) {
-    module = *request.module_bytes;
-    name = request.target;
-  } else {
-    const ModuleSource source = TRY(parse_module_source(request.target));
-    module = TRY(read_module(source));
-    name = source.name();
-  }
+  const LoadableModule module =
+      TRY(request.module_bytes ? Expected<LoadableModule>(loadable_bytes(
+                                     request.target, std::string(*request.module_bytes)))
+                               : find_named(request.target));
   RunOptions options{
       .args = request.args, .environment = request.environment, .stop = request.stop};
   if (request.read_stdin) {
@@ -48,19 +43,21 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
                                  .audit = audit,
                                  .commands = confined_commands(audit),
                                  .module_cache = usable_cache_folder()};
-  if (wasm::is_component_source(std::as_bytes(std::span(module)))) {
-    auto component = TRY(ModuleExports::load(
-        policy, name, std::as_bytes(std::span(module)), std::move(runtime_options),
-        {.timeout = time_until(request.deadline), .stop = request.stop}));
+  if (module.is_component) {
+    auto component = TRY(load_content(module, [&](const auto& content) {
+      return ModuleExports::load(policy, module.name, content, std::move(runtime_options),
+                                 {.timeout = time_until(request.deadline), .stop = request.stop});
+    }));
     report_compiled(request);
     options.timeout = time_until(request.deadline);
     return component.run(std::move(options));
   }
   Runtime runtime = TRY(Runtime::create(policy, std::move(runtime_options)));
-  TRY(runtime.compile(name, std::as_bytes(std::span(module))));
+  TRY(load_content(module,
+                   [&](const auto& content) { return runtime.compile(module.name, content); }));
   report_compiled(request);
   options.timeout = time_until(request.deadline);
-  return runtime.execute(name, std::move(options));
+  return runtime.execute(module.name, std::move(options));
 }
 
 }  // namespace omnisandbox::runner

@@ -17,6 +17,7 @@
 #include "wasm/engine/engine.h"
 #include "wasm/limits.h"
 #include "wasm/module/compiled_module.h"
+#include "wasm/module/module_input.h"
 #include "wasm/module/timed_compile.h"
 #include "wasm/run/call_stack.h"
 #include "wasm/run/guest_execution.h"
@@ -65,6 +66,17 @@ SandboxDescription describe(bool metered) {
   return description;
 }
 
+Expected<void> check_name(std::string_view name) {
+  if (name.empty() || name.size() > wasm::max_module_name_bytes ||
+      name.find('\0') != std::string_view::npos) {
+    return base::make_error(
+        ErrorKind::invalid_argument,
+        "a module's name has 1 to {} bytes and no NUL; it becomes the guest's argv[0]",
+        wasm::max_module_name_bytes);
+  }
+  return {};
+}
+
 }  // namespace
 
 class Runtime::Impl {
@@ -96,17 +108,16 @@ class Runtime::Impl {
 
   Expected<Module> compile(std::span<const std::byte> module_bytes, Clock::time_point deadline,
                            const std::stop_token& stop) {
-    TRY(check_process());
-    return guarded(wasm::engine_stack_bytes, [&]() -> Expected<Module> {
-      if (workers_ != nullptr) {
-        Module module;
-        module.for_workers = TRY(workers_->compile(module_bytes, deadline, stop));
-        return module;
-      }
-      return Module{.here = TRY(wasm::compile_until(engine_, module_bytes, memory_limit_bytes_,
-                                                    cache_, deadline, stop)),
-                    .for_workers = nullptr};
-    });
+    TRY(wasm::check_module_size(module_bytes.size()));
+    if (workers_ != nullptr) {
+      return compile(wasm::ModuleInput::borrow(module_bytes), deadline, stop);
+    }
+    // A compile in this process may outlive its caller.
+    return compile(TRY(wasm::ModuleInput::copy(module_bytes)), deadline, stop);
+  }
+
+  Expected<Module> compile(const ModuleFile& file, Clock::time_point deadline) {
+    return compile(TRY(wasm::ModuleInput::open(file, cache_)), deadline, std::stop_token());
   }
 
   Expected<std::vector<std::byte>> precompile(std::span<const std::byte> module_bytes) {
@@ -173,6 +184,21 @@ class Runtime::Impl {
   }
 
  private:
+  Expected<Module> compile(wasm::ModuleInput input, Clock::time_point deadline,
+                           const std::stop_token& stop) {
+    TRY(check_process());
+    return guarded(wasm::engine_stack_bytes, [&]() -> Expected<Module> {
+      if (workers_ != nullptr) {
+        Module module;
+        module.for_workers = TRY(workers_->compile(input, deadline, stop));
+        return module;
+      }
+      return Module{.here = TRY(wasm::compile_until(engine_, std::move(input), memory_limit_bytes_,
+                                                    cache_, deadline, stop)),
+                    .for_workers = nullptr};
+    });
+  }
+
   Expected<void> check_process() const {
     if (process_id_ != getpid()) {
       return base::make_error(
@@ -281,15 +307,17 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
 }
 
 Expected<void> Runtime::compile(std::string name, std::span<const std::byte> module_bytes) {
-  if (name.empty() || name.size() > wasm::max_module_name_bytes ||
-      name.find('\0') != std::string::npos) {
-    return base::make_error(
-        ErrorKind::invalid_argument,
-        "a module's name has 1 to {} bytes and no NUL; it becomes the guest's argv[0]",
-        wasm::max_module_name_bytes);
-  }
+  TRY(check_name(name));
   const auto deadline = Clock::now() + policy().compiled().limits().timeout;
-  auto module = TRY(impl_->compile(module_bytes, deadline, {}));
+  auto module = TRY(impl_->compile(module_bytes, deadline, std::stop_token()));
+  impl_->keep(std::move(name), std::move(module));
+  return {};
+}
+
+Expected<void> Runtime::compile(std::string name, const ModuleFile& file) {
+  TRY(check_name(name));
+  const auto deadline = Clock::now() + policy().compiled().limits().timeout;
+  auto module = TRY(impl_->compile(file, deadline));
   impl_->keep(std::move(name), std::move(module));
   return {};
 }

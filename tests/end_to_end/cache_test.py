@@ -1,10 +1,26 @@
 """The module cache, as users and scripts see it."""
 
+import hashlib
 import os
+import pathlib
 import stat
+import time
 
 import support
 from support import Case
+
+
+def exits_with(code):
+    """A module in binary form whose _start calls proc_exit."""
+    def section(number, content):
+        return bytes([number, len(content)]) + content
+
+    def name(text):
+        return bytes([len(text)]) + text
+    return (b"\0asm\1\0\0\0" + section(1, b"\2\x60\1\x7f\0\x60\0\0")
+            + section(2, b"\1" + name(b"wasi_snapshot_preview1") + name(b"proc_exit") + b"\0\0") + section(3, b"\1\1")
+            + section(5, b"\1\0\1") + section(7, b"\1" + name(b"_start") + b"\0\1")
+            + section(10, b"\1\6\0\x41" + bytes([code]) + b"\x10\0\x0b"))
 
 
 class ModuleCache(Case):
@@ -47,6 +63,26 @@ class ModuleCache(Case):
         result = self.run_module(module)
         self.assertEqual((result["module_cache"], result["stdout"]), ("miss", "genuine"))
         self.assertEqual(self.run_module(module)["module_cache"], "hit")
+
+    def test_a_file_that_was_changed_is_never_taken_for_what_it_was(self):
+        seven, eight = (self.write(name, exits_with(code)) for name, code in (("seven.wasm", 7), ("eight.wasm", 8)))
+        module = self.write("a.wasm", pathlib.Path(seven).read_bytes())
+        self.assertEqual(self.run_module(module)["module_cache"], "miss")
+        time.sleep(2.1)  # until a change of the file is sure to have another time
+        known = {}
+        for _ in range(3):
+            result = self.run_module(module)
+            self.assertEqual((result["module_cache"], result["exit_code"]), ("hit", 7))
+            records = {path.name: path.stat().st_ino for path in self.cache.iterdir() if path.suffix == ".checked" or "module-" in path.name}
+            self.assertEqual(records, known or records)
+            known = records
+        before = os.stat(module)
+        with open(module, "r+b") as file:
+            file.write(pathlib.Path(eight).read_bytes())
+        os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.assertEqual(self.run_module(module)["exit_code"], 8)
+        digest = hashlib.sha256(pathlib.Path(seven).read_bytes()).hexdigest()
+        self.assert_ends(self.command("run", f"{module}@sha256:{digest}", env=self.env), 125, "is pinned")
 
     def test_a_folder_that_others_can_write_is_not_used(self):
         module = self.write("a.wat", support.EMPTY)

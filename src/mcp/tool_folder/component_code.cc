@@ -1,7 +1,6 @@
 #include "mcp/tool_folder/component_code.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -61,19 +60,16 @@ std::shared_ptr<ModuleExports> ComponentCode::loaded_exports() {
 
 Expected<std::shared_ptr<ModuleExports>> ComponentCode::load(
     std::chrono::steady_clock::time_point deadline, const std::stop_token& stop) const {
-  const std::string name = files_.component_name();
-  const std::string bytes =
-      TRY(read_folder_file(folder_, name, files_.component, max_component_bytes));
-  if (!runner::is_component(std::as_bytes(std::span(bytes)))) {
+  auto module = runner::loadable_bytes(
+      files_.component_name(), TRY(read_folder_file(folder_, files_.component_name(),
+                                                    files_.component, max_component_bytes)));
+  if (!module.is_component) {
     return base::make_error(ErrorKind::invalid_argument,
                             "it is no component (a core module has no types to make a schema of); "
                             "`wasm-tools component new` makes one of it");
   }
-  return std::make_shared<ModuleExports>(TRY(
-      workspace_->runner->load_exports(policy_.policy, {.name = name,
-                                                        .bytes = std::as_bytes(std::span(bytes)),
-                                                        .deadline = deadline,
-                                                        .stop = stop})));
+  return std::make_shared<ModuleExports>(TRY(workspace_->runner->load_exports(
+      policy_.policy, {.module = std::move(module), .deadline = deadline, .stop = stop})));
 }
 
 }  // namespace omnisandbox::mcp

@@ -12,13 +12,12 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "entries are written in host order");
 
-// Begins with a byte that no WebAssembly module, text or binary, begins with.
 constexpr std::array<char, 8> magic{'\x93', 'O', 'M', 'N', 'I', 'C', 'W', '\n'};
-constexpr std::uint32_t format = 2;
+constexpr std::uint32_t format = 3;
 constexpr std::uint32_t core_module = 0;
 constexpr std::uint32_t a_component = 1;
 
-// Everything after the HMAC and before the code. No padding: the sizes are asserted.
+// Everything between the code and the HMAC. No padding: the sizes are asserted.
 struct Head {
   std::uint32_t format;
   std::uint32_t kind;
@@ -34,8 +33,9 @@ struct Head {
 };
 static_assert(sizeof(Head) == 8 + 64 + 7 * 8);
 
-constexpr std::size_t authenticated_from = magic.size() + sizeof(Digest);
-constexpr std::size_t code_from = authenticated_from + sizeof(Head);
+static_assert(sizeof(Head) + sizeof(Digest) + magic.size() == entry_tail_bytes);
+
+constexpr std::size_t mac_and_magic_bytes = sizeof(Digest) + magic.size();
 
 Head head_of(const CacheEntry& entry) {
   Head head{};
@@ -90,50 +90,63 @@ Digest CacheKey::name() const {
 }
 
 bool is_cache_entry(std::span<const std::byte> bytes) noexcept {
-  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+  constexpr std::array<char, 4> wasm_magic{'\0', 'a', 's', 'm'};
+  return bytes.size() >= entry_tail_bytes &&
+         std::memcmp(bytes.last(magic.size()).data(), magic.data(), magic.size()) == 0 &&
+         std::memcmp(bytes.data(), wasm_magic.data(), wasm_magic.size()) != 0;
 }
 
 Expected<std::vector<std::byte>> encode_entry(const CacheEntry& entry, const CacheSecret& secret) {
-  if (entry.code.size() > max_cache_entry_bytes - code_from) {
+  if (entry.code.size() > max_cache_entry_bytes - entry_tail_bytes) {
     return base::make_error(ErrorKind::too_large, "the compiled module is too large to be kept");
   }
   const Head head = head_of(entry);
-  std::vector<std::byte> bytes(code_from + entry.code.size());
-  std::memcpy(bytes.data(), magic.data(), magic.size());
-  std::memcpy(bytes.data() + authenticated_from, &head, sizeof head);
-  std::copy(entry.code.begin(), entry.code.end(), bytes.begin() + code_from);
-  const Digest mac = TRY(hmac_sha256(secret, std::span(bytes).subspan(authenticated_from)));
-  std::memcpy(bytes.data() + magic.size(), mac.data(), mac.size());
+  std::vector<std::byte> bytes;
+  bytes.reserve(entry.code.size() + entry_tail_bytes);
+  bytes.assign(entry.code.begin(), entry.code.end());
+  const auto append = [&](const auto& part) {
+    const auto raw = std::as_bytes(std::span(&part, 1));
+    bytes.insert(bytes.end(), raw.begin(), raw.end());
+  };
+  append(head);
+  append(TRY(hmac_sha256(secret, bytes)));
+  append(magic);
   return bytes;
+}
+
+Expected<EntryTail> decode_entry_tail(std::span<const std::byte> tail, std::uint64_t file_bytes) {
+  if (!is_cache_entry(tail) || tail.size() != entry_tail_bytes) {
+    return broken("it does not end like one");
+  }
+  Head head;
+  std::memcpy(&head, tail.data(), sizeof head);
+  if (head.format != format || head.kind > a_component || head.has_start_function > 1) {
+    return broken("another version of this program made it");
+  }
+  if (file_bytes > max_cache_entry_bytes || head.code_bytes != file_bytes - entry_tail_bytes) {
+    return broken("its length is wrong");
+  }
+  EntryTail decoded{.key = {.module = head.module, .engine = head.engine}, .shape = shape_of(head)};
+  std::memcpy(decoded.mac.data(), tail.data() + sizeof head, decoded.mac.size());
+  return decoded;
 }
 
 Expected<CacheEntry> decode_entry(std::span<const std::byte> bytes, const CacheSecret& secret) {
   if (!is_cache_entry(bytes)) {
-    return broken("it does not begin like one");
+    return broken("it does not end like one");
   }
-  if (bytes.size() < code_from || bytes.size() > max_cache_entry_bytes) {
-    return broken("its length is wrong");
-  }
+  const auto authenticated = bytes.first(bytes.size() - mac_and_magic_bytes);
   Digest mac;
-  std::memcpy(mac.data(), bytes.data() + magic.size(), mac.size());
-  const Digest expected = TRY(hmac_sha256(secret, bytes.subspan(authenticated_from)));
-  if (!equal_digests(mac, expected)) {
+  std::memcpy(mac.data(), bytes.data() + authenticated.size(), mac.size());
+  if (!equal_digests(mac, TRY(hmac_sha256(secret, authenticated)))) {
     return broken("it was changed, cut off, or made under another key");
   }
-  Head head;
-  std::memcpy(&head, bytes.data() + authenticated_from, sizeof head);
-  if (head.format != format || head.kind > a_component || head.has_start_function > 1) {
-    return broken("another version of this program made it");
-  }
-  if (head.code_bytes != bytes.size() - code_from) {
-    return broken("its length is wrong");
-  }
-  CacheEntry entry{.key = {.module = head.module, .engine = head.engine},
-                   .shape = shape_of(head),
-                   .code = bytes.subspan(code_from)};
+  const EntryTail tail = TRY(decode_entry_tail(bytes.last(entry_tail_bytes), bytes.size()));
+  CacheEntry entry{
+      .key = tail.key, .shape = tail.shape, .code = bytes.first(bytes.size() - entry_tail_bytes)};
   // What a component's head has no use for must be zero.
   const Head expected_head = head_of(entry);
-  if (std::memcmp(&expected_head, &head, sizeof head) != 0) {
+  if (std::memcmp(&expected_head, bytes.data() + entry.code.size(), sizeof expected_head) != 0) {
     return broken("another version of this program made it");
   }
   return entry;

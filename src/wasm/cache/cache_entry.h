@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "omnisandbox/expected.h"
+#include "wasm/cache/cache_secret.h"
 #include "wasm/cache/digest.h"
 #include "wasm/module/code_shape.h"
 
@@ -31,22 +32,33 @@ struct CacheEntry {
   std::span<const std::byte> code;  ///< borrowed from what was decoded or given
 };
 
-/// The secret of one cache folder.
-using CacheSecret = std::array<std::uint8_t, 32>;
-
 // Machine code is a few times the size of its module, and modules are bounded too.
 inline constexpr std::uint64_t max_cache_entry_bytes = 512 * 1024 * 1024;
 
-/// Layout, little-endian: magic (8), HMAC (32) over all that follows, format (4), kind (4: 0 for a
-/// core module, 1 for a component), module (32), engine (32), shape (6 × 8; a component has the
-/// first three), code size (8), code.
+/// Layout, little-endian: code, and a tail of format (4), kind (4: 0 for a core module, 1 for a
+/// component), module (32), engine (32), shape (6 × 8; a component has the first three), code size
+/// (8), HMAC (32) over all before it, magic (8). The code comes first, so that the engine can map
+/// the file.
 Expected<std::vector<std::byte>> encode_entry(const CacheEntry& entry, const CacheSecret& secret);
 
-/// Whether `bytes` claim to be an entry: they begin with the magic.
+/// Whether `bytes` claim to be an entry: they end with the magic, and are
+/// no WebAssembly binary.
 bool is_cache_entry(std::span<const std::byte> bytes) noexcept;
 
 /// Errors: `invalid_argument` for what is no entry, is cut off, was changed or was made by somebody
 /// else; `io` never.
 Expected<CacheEntry> decode_entry(std::span<const std::byte> bytes, const CacheSecret& secret);
+
+/// An entry without its code.
+struct EntryTail {
+  CacheKey key;
+  CodeShape shape;
+  Digest mac{};  ///< what it is authenticated by
+};
+inline constexpr std::size_t entry_tail_bytes = 2 * 4 + 2 * 32 + 7 * 8 + 32 + 8;
+
+/// From the last `entry_tail_bytes` of a file of `file_bytes`, which is *not* authenticated by
+/// this. Error: `invalid_argument`.
+Expected<EntryTail> decode_entry_tail(std::span<const std::byte> tail, std::uint64_t file_bytes);
 
 }  // namespace omnisandbox::wasm

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -21,6 +22,8 @@ namespace {
 constexpr unsigned private_folder_mode = 0700;
 constexpr unsigned private_file_mode = 0600;
 constexpr std::string_view secret_name = "key";
+// What a use is noted for is the order of removal, which need not be exact.
+constexpr std::chrono::minutes use_resolution{10};
 constexpr mode_t rights_of_others = S_IRWXG | S_IRWXO;
 
 bool is_taken(const Error& error) { return error.system_errno == EEXIST; }
@@ -132,6 +135,32 @@ Expected<CacheSecret> secret_of(const linux_::Fd& folder) {
   static_cast<void>(linux_::remove_file_at(folder, unfinished));
   TRY(std::move(placed));
   return secret;
+}
+
+Expected<void> place_private_file(const linux_::Fd& folder, std::string_view name,
+                                  std::span<const std::byte> content) {
+  const std::string unfinished = std::string(unfinished_beginning) + base::random_id();
+  const linux_::Fd file =
+      TRY(linux_::open_at2(folder.get(), unfinished, O_WRONLY | O_CREAT | O_EXCL, private_file_mode,
+                           linux_::resolve_exactly));
+  auto placed = linux_::write_full(file, content);
+  if (placed) {
+    placed = linux_::rename_at(folder, unfinished, folder, name);
+  }
+  if (!placed) {
+    static_cast<void>(linux_::remove_file_at(folder, unfinished));
+  }
+  return placed;
+}
+
+void note_use(const linux_::Fd& file, const struct stat& status) {
+  using std::chrono::system_clock;
+  const auto modified = system_clock::from_time_t(status.st_mtim.tv_sec);
+  if (system_clock::now() - modified > use_resolution) {
+    // Without it the file is removed earlier than it should be; nothing else.
+    static_cast<void>(
+        linux_::set_times(file, {.accessed = {0, UTIME_OMIT}, .modified = {0, UTIME_NOW}}));
+  }
 }
 
 }  // namespace omnisandbox::wasm

@@ -2,11 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "linux/fd.h"
 #include "omnisandbox/expected.h"
-#include "wasm/cache/cache_entry.h"
+#include "wasm/cache/cache_secret.h"
 
 /// What makes a cache folder trustworthy: it, and what lies in it, are this user's alone.
 namespace omnisandbox::wasm {
@@ -22,5 +25,15 @@ Expected<void> check_private_file(const struct stat& status);
 /// The folder's key, made at its first use. One that cannot be trusted, or has the wrong length, is
 /// replaced, which makes all entries worthless.
 Expected<CacheSecret> secret_of(const linux_::Fd& folder);
+
+// A file's name while it is written; one that is left behind belongs to a process that died.
+inline constexpr std::string_view unfinished_beginning = "unfinished-";
+
+/// Writes the file `name`, or replaces it at once. Nothing of it is left on failure.
+Expected<void> place_private_file(const linux_::Fd& folder, std::string_view name,
+                                  std::span<const std::byte> content);
+
+/// Sets the file's mtime, from time to time: what was unused longest is removed first.
+void note_use(const linux_::Fd& file, const struct stat& status);
 
 }  // namespace omnisandbox::wasm

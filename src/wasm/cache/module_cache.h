@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "linux/fd.h"
 #include "omnisandbox/expected.h"
 #include "wasm/cache/cache_entry.h"
+#include "wasm/cache/stamp_records.h"
 
 namespace omnisandbox::wasm {
 
@@ -31,13 +33,20 @@ class ModuleCache {
   ModuleCache(const ModuleCache&) = delete;
   ModuleCache& operator=(const ModuleCache&) = delete;
 
-  /// An entry with the bytes that it borrows from.
+  /// An entry that was authenticated.
   struct Found {
-    std::vector<std::byte> bytes;
-    CacheEntry entry;
+    linux_::Fd file;               ///< to map: an unchanged file has been authenticated. Or closed:
+    std::vector<std::byte> bytes;  ///< the file's, read and authenticated now
+    CodeShape shape;
+    std::span<const std::byte> code() const {
+      return std::span(bytes).first(bytes.size() - entry_tail_bytes);
+    }
   };
+  /// How it may be loaded. A file that is mapped shows what is written into it later, which this
+  /// user alone could do; one that is read does not.
+  enum class Access : std::uint8_t { map_or_read, read };
   /// `not_found` when there is none that can be trusted.
-  Expected<Found> find(const CacheKey& key) const;
+  Expected<Found> find(const CacheKey& key, Access access = Access::map_or_read) const;
   /// Replaces what has the key, and removes what was unused longest where the folder grows beyond
   /// its bound. `too_large` for an entry beyond that by itself.
   Expected<void> store(const CacheEntry& entry) const;
@@ -49,6 +58,11 @@ class ModuleCache {
   Expected<CacheEntry> unseal(std::span<const std::byte> bytes) const {
     return decode_entry(bytes, secret_);
   }
+
+  /// The SHA-256 of a module's file that was read before and has not been changed since.
+  std::optional<Digest> digest_of(const FileStamp& stamp) const;
+  /// `stamp` is a lasting one, and the file had it before and after it was read.
+  void remember_digest(const FileStamp& stamp, const Digest& digest) const;
 
   struct Item {
     std::string name;  ///< of the file, which is the entry's digest and an ending
@@ -62,11 +76,17 @@ class ModuleCache {
 
  private:
   ModuleCache(linux_::Fd folder, CacheSecret secret, std::uint64_t max_bytes)
-      : folder_(std::move(folder)), secret_(secret), max_bytes_(max_bytes) {}
+      : folder_(std::move(folder)),
+        secret_(secret),
+        records_(folder_, secret),
+        max_bytes_(max_bytes) {}
+  std::optional<CodeShape> find_unchanged(const CacheKey& key, const linux_::Fd& file,
+                                          const FileStamp& stamp) const;
   Expected<void> make_room() const;
 
   const linux_::Fd folder_;
   const CacheSecret secret_;
+  const StampRecords records_;
   const std::uint64_t max_bytes_;
 };
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/test_child.h"
+#include "linux/file_system.h"
 #include "linux/test_own_mounts.h"
 #include "wasm/test_support.h"
 
@@ -41,9 +42,15 @@ class ModuleCacheTest : public ::testing::Test {
   }
   static std::string found(const ModuleCache& cache, std::uint8_t number) {
     const auto entry = cache.find(key_number(number));
-    return entry ? std::string(reinterpret_cast<const char*>(entry->entry.code.data()),
-                               entry->entry.code.size())
-                 : "nothing";
+    if (!entry) {
+      return "nothing";
+    }
+    std::vector<std::byte> bytes = entry->bytes;
+    if (entry->file.is_open()) {
+      bytes.resize(static_cast<std::size_t>(linux_::stat_of(entry->file)->st_size));
+      EXPECT_EQ(*linux_::read_full_at(entry->file, bytes, 0), bytes.size());
+    }
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size() - entry_tail_bytes};
   }
   /// The file of the only entry.
   std::string entry_file() const {

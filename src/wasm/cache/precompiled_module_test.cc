@@ -2,9 +2,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "wasm/cache/changed_files.h"
+#include "wasm/module/module_text.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -47,7 +53,7 @@ TEST_F(CachedModules, AreCompiledAgainWhenTheirFileIsForged) {
   for (const auto& file : fs::directory_iterator(folder_.file("cache"))) {
     if (file.path().extension() == ".compiled") {
       std::fstream stream(file.path(), std::ios::in | std::ios::out | std::ios::binary);
-      stream.seekp(-100, std::ios::end);
+      stream.seekp(100);
       stream << "forged";
     }
   }
@@ -105,6 +111,70 @@ TEST_F(CachedModules, PrecompiledBytesRunForTheSameUserOnly) {
     forged[position] ^= std::byte{1};
     EXPECT_FALSE(made.run(forged, RunOptions{})) << position;
   }
+}
+
+TEST_F(CachedModules, OfAFileAreFoundByItsStampsAndNeverForAChangedFile) {
+  if (!keeps_stamps(folder_.path())) {
+    GTEST_SKIP() << "the file system of " << folder_.path() << " is not ext4, XFS or Btrfs";
+  }
+  std::string eight(exits_with_seven);
+  eight[eight.rfind('7')] = '8';
+  ByteVector binaries[2];
+  ASSERT_TRUE(text_to_binary(bytes_of(exits_with_seven), binaries[0]));
+  ASSERT_TRUE(text_to_binary(bytes_of(eight), binaries[1]));
+  const auto content = [&](int which) {
+    const auto bytes = binaries[which].bytes();
+    return std::string(bytes.data(), bytes.size());
+  };
+  const auto exit_code_and_use = [&] {
+    Runtime made = runtime();
+    const auto compiled = made.compile("module", ModuleFile{.path = folder_.file("module")});
+    EXPECT_TRUE(compiled) << compiled.error().message;
+    const auto result = made.execute("module");
+    EXPECT_TRUE(result) << result.error().message;
+    return std::pair(result->exit_code, result->module_cache);
+  };
+  folder_.write("module", content(0));
+  EXPECT_EQ(exit_code_and_use(), std::pair(7, CacheUse::miss));
+  wait_until_quiet();
+  const auto records = [&] {
+    std::vector<std::pair<std::string, ino_t>> found;
+    for (const auto& file : fs::directory_iterator(folder_.file("cache"))) {
+      if (file.path().extension() == ".checked" ||
+          file.path().filename().string().starts_with("module-")) {
+        found.emplace_back(file.path(), inode_of(file.path()));
+      }
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  EXPECT_EQ(exit_code_and_use(), std::pair(7, CacheUse::hit));
+  const auto known = records();
+  EXPECT_EQ(known.size(), 2U);
+  EXPECT_EQ(exit_code_and_use(), std::pair(7, CacheUse::hit));
+  EXPECT_EQ(records(), known);
+  for (const WayToChange& way : ways_to_change) {
+    change_unseen(way, folder_.file("module"), content(1));
+    EXPECT_EQ(exit_code_and_use().first, 8) << way.name;
+    change_unseen(way, folder_.file("module"), content(0));
+    EXPECT_EQ(exit_code_and_use(), std::pair(7, CacheUse::hit)) << way.name;
+  }
+}
+
+TEST_F(CachedModules, AFileHasTheErrorsOfAFile) {
+  Runtime made = runtime();
+  const auto kind_of = [&](const ModuleFile& file) {
+    const auto compiled = made.compile("module", file);
+    return compiled ? ErrorKind::internal : compiled.error().kind;
+  };
+  EXPECT_EQ(kind_of({.path = folder_.file("absent")}), ErrorKind::not_found);
+  EXPECT_EQ(kind_of({.path = folder_.path()}), ErrorKind::invalid_argument);
+  folder_.write("module", "no module");
+  EXPECT_EQ(kind_of({.path = folder_.file("module")}), ErrorKind::invalid_argument);
+  folder_.write("module", exits_with_seven);
+  EXPECT_EQ(kind_of({.path = folder_.file("module"), .sha256 = std::string(64, '0')}),
+            ErrorKind::invalid_argument);
+  EXPECT_TRUE(made.compile("module", ModuleFile{.path = folder_.file("module")}));
 }
 
 TEST_F(CachedModules, AFullDiskIsNoFailure) {

@@ -1,11 +1,13 @@
 #include "wasm/component/compiled_component.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "linux/file_handles.h"
 #include "wasm/component/host/interfaces.h"
 #include "wasm/component/limits.h"
 #include "wasm/component/wasi/interfaces.h"
@@ -82,12 +84,40 @@ Expected<void> check_imports(const wasm_engine_t* engine, const wasmtime_compone
                           missing);
 }
 
-// Code that was authenticated.
+// Code that was authenticated; the engine refuses what another version or processor made.
 ComponentOwner load_code(const ComponentEngine& engine, std::span<const std::byte> code) {
   wasmtime_component_t* component = nullptr;
   const ErrorOwner error(wasmtime_component_deserialize(
       engine.get(), reinterpret_cast<const std::uint8_t*>(code.data()), code.size(), &component));
   return ComponentOwner(error == nullptr ? component : nullptr);
+}
+
+ComponentOwner map_code(const ComponentEngine& engine, const linux_::Fd& file) {
+  wasmtime_component_t* component = nullptr;
+  const ErrorOwner error(
+      wasmtime_component_deserialize_file(engine.get(), linux_::name_of(file).c_str(), &component));
+  return ComponentOwner(error == nullptr ? component : nullptr);
+}
+
+struct Cached {
+  ComponentOwner component;
+  ComponentShape shape;
+};
+
+std::optional<Cached> find_in(const ModuleCache& cache, const CacheKey& key,
+                              const ComponentEngine& engine, ModuleCache::Access access) {
+  const auto found = cache.find(key, access);
+  const auto* shape = found ? std::get_if<ComponentShape>(&found->shape) : nullptr;
+  if (shape == nullptr) {
+    return std::nullopt;
+  }
+  ComponentOwner component =
+      found->file.is_open() ? map_code(engine, found->file) : load_code(engine, found->code());
+  if (component == nullptr && found->file.is_open()) {
+    return find_in(cache, key, engine, ModuleCache::Access::read);  // without /proc, for instance
+  }
+  return component == nullptr ? std::nullopt
+                              : std::optional<Cached>({std::move(component), *shape});
 }
 
 }  // namespace
@@ -98,22 +128,16 @@ std::string component_fingerprint(FuelMetering fuel) {
 
 Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile(
     const ComponentEngine& engine, std::span<const std::byte> bytes,
-    std::uint64_t memory_limit_bytes, const ModuleCache* cache) {
+    std::uint64_t memory_limit_bytes) {
+  return compile_as(CacheUse::none, engine, bytes, memory_limit_bytes);
+}
+
+Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile_as(
+    CacheUse use, const ComponentEngine& engine, std::span<const std::byte> bytes,
+    std::uint64_t memory_limit_bytes) {
   ByteVector from_text;
   bytes = TRY(binary_of(bytes, from_text));
   const ComponentShape shape = TRY(read_component_shape(bytes, memory_limit_bytes));
-  CacheKey key;
-  if (cache != nullptr) {
-    const std::string fingerprint = component_fingerprint(engine.fuel());
-    key = {.module = sha256(bytes), .engine = sha256(std::as_bytes(std::span(fingerprint)))};
-    if (const auto found = cache->find(key)) {
-      // The engine refuses what another processor made.
-      if (ComponentOwner component = load_code(engine, found->entry.code)) {
-        return std::shared_ptr<const CompiledComponent>(
-            new CompiledComponent(std::move(component), shape, CacheUse::hit));
-      }
-    }
-  }
   wasmtime_component_t* raw = nullptr;
   const ErrorOwner error(wasmtime_component_new(
       engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
@@ -123,14 +147,31 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile(
   }
   ComponentOwner component(raw);
   TRY(check_imports(engine.get(), component.get()));
-  std::shared_ptr<const CompiledComponent> compiled(new CompiledComponent(
-      std::move(component), shape, cache == nullptr ? CacheUse::none : CacheUse::miss));
-  if (cache != nullptr) {
-    // That the cache cannot be written is nobody's failure.
-    if (const auto code = compiled->serialize()) {
-      static_cast<void>(
-          cache->store({.key = key, .shape = shape, .code = std::as_bytes(std::span(*code))}));
-    }
+  return std::shared_ptr<const CompiledComponent>(
+      new CompiledComponent(std::move(component), shape, use));
+}
+
+Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::find_or_compile(
+    const ComponentEngine& engine, ModuleInput& input, std::uint64_t memory_limit_bytes,
+    const ModuleCache* cache) {
+  if (cache == nullptr) {
+    return compile(engine, TRY(input.bytes()), memory_limit_bytes);
+  }
+  const std::string fingerprint = component_fingerprint(engine.fuel());
+  CacheKey key{.module = input.digest(), .engine = sha256(std::as_bytes(std::span(fingerprint)))};
+  if (auto cached = find_in(*cache, key, engine, ModuleCache::Access::map_or_read)) {
+    TRY(check_start_memory(cached->shape, memory_limit_bytes));
+    return std::shared_ptr<const CompiledComponent>(
+        new CompiledComponent(std::move(cached->component), cached->shape, CacheUse::hit));
+  }
+  const auto bytes = TRY(input.bytes());
+  auto compiled = TRY(compile_as(CacheUse::miss, engine, bytes, memory_limit_bytes));
+  // A file may have been read only now, and be another one than it was known as.
+  key.module = input.digest();
+  // That the cache cannot be written is nobody's failure.
+  if (const auto code = compiled->serialize()) {
+    static_cast<void>(cache->store(
+        {.key = key, .shape = compiled->shape(), .code = std::as_bytes(std::span(*code))}));
   }
   return compiled;
 }

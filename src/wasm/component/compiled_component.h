@@ -12,6 +12,7 @@
 #include "wasm/component/component_engine.h"
 #include "wasm/component/component_shape.h"
 #include "wasm/component/owners.h"
+#include "wasm/module/module_input.h"
 
 namespace omnisandbox::wasm::component {
 
@@ -19,19 +20,22 @@ namespace omnisandbox::wasm::component {
 /// runs that use it. It must not outlive its engine.
 class CompiledComponent {
  public:
-  /// `bytes` is a binary or the text format. What `cache` holds is not compiled again; what it
-  /// lacks is added. It may be null. Errors as for Runtime::compile.
+  /// `bytes` is a binary or the text format. Errors as for Runtime::compile.
   static Expected<std::shared_ptr<const CompiledComponent>> compile(
       const ComponentEngine& engine, std::span<const std::byte> bytes,
-      std::uint64_t memory_limit_bytes, const ModuleCache* cache = nullptr);
+      std::uint64_t memory_limit_bytes);
+  /// The same, but what `cache` holds is not compiled again; what it lacks is added. It may be
+  /// null.
+  static Expected<std::shared_ptr<const CompiledComponent>> find_or_compile(
+      const ComponentEngine& engine, ModuleInput& input, std::uint64_t memory_limit_bytes,
+      const ModuleCache* cache);
 
   /// `code` must come from `serialize`, unchanged: the engine runs it as it is.
   static Expected<std::shared_ptr<const CompiledComponent>> load(const ComponentEngine& engine,
                                                                  std::span<const std::byte> code,
                                                                  const ComponentShape& shape);
-  /// Code that `serialize` wrote to a file. The engine trusts it, so the caller must know that
-  /// nobody else could write there. Errors: `not_found`, `invalid_argument` (made by another
-  /// version or with other settings).
+  /// The same from a file, which is mapped: the caller must know that nobody else can write there.
+  /// Errors: `not_found`, `invalid_argument` (made by another version or with other settings).
   static Expected<std::shared_ptr<const CompiledComponent>> load(const ComponentEngine& engine,
                                                                  const std::string& path,
                                                                  const ComponentShape& shape);
@@ -49,6 +53,9 @@ class CompiledComponent {
  private:
   CompiledComponent(ComponentOwner component, const ComponentShape& shape, CacheUse cache_use)
       : component_(std::move(component)), shape_(shape), cache_use_(cache_use) {}
+  static Expected<std::shared_ptr<const CompiledComponent>> compile_as(
+      CacheUse use, const ComponentEngine& engine, std::span<const std::byte> bytes,
+      std::uint64_t memory_limit_bytes);
 
   ComponentOwner component_;
   ComponentShape shape_;

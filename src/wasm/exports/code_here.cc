@@ -5,7 +5,6 @@
 #include "wasm/exports/component_exports.h"
 #include "wasm/exports/core_exports.h"
 #include "wasm/exports/exported_code.h"
-#include "wasm/module/module_text.h"
 #include "wasm/module/timed_compile.h"
 #include "wasm/module/timed_work.h"
 
@@ -128,23 +127,23 @@ class ComponentHere : public ExportedCode {
 
 Expected<std::unique_ptr<ExportedCode>> load_here(CodeToLoad code) {
   const FuelMetering fuel(code.policy.compiled().limits().fuel.has_value());
-  if (!is_component_source(code.bytes)) {
+  if (!code.input.is_component()) {
     auto engine = TRY(Engine::shared(fuel));
-    auto compiled = TRY(compile_until(engine, code.bytes, code.memory_limit_bytes,
+    auto compiled = TRY(compile_until(engine, std::move(code.input), code.memory_limit_bytes,
                                       std::move(code.cache), code.deadline, code.stop));
     return std::unique_ptr<ExportedCode>(std::make_unique<ModuleHere>(
         std::move(engine), std::move(compiled), code.memory_limit_bytes));
   }
-  TRY(check_module_size(code.bytes.size()));
   using ComponentPointer = std::shared_ptr<const CompiledComponent>;
   auto engine = TRY(ComponentEngine::shared(fuel));
   auto place = TRY(
       engine->compile_slots().take(1, "modules that compile at once", code.deadline, code.stop));
   auto compiled = TRY(finish_until<ComponentPointer>(
-      [engine, own = std::vector(code.bytes.begin(), code.bytes.end()),
+      // Shared, as a function that is copied cannot own what is moved only.
+      [engine, own = std::make_shared<ModuleInput>(std::move(code.input)),
        memory_limit_bytes = code.memory_limit_bytes,
        cache = std::move(code.cache)]() -> Expected<ComponentPointer> {
-        return CompiledComponent::compile(*engine, own, memory_limit_bytes, cache.get());
+        return CompiledComponent::find_or_compile(*engine, *own, memory_limit_bytes, cache.get());
       },
       std::move(place), code.deadline, code.stop));
   return std::unique_ptr<ExportedCode>(std::make_unique<ComponentHere>(

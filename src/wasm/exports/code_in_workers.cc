@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "wasm/exports/exported_code.h"
-#include "wasm/module/module_text.h"
 #include "wasm/worker/workers.h"
 
 namespace omnisandbox::wasm::exports {
@@ -67,10 +66,10 @@ class CodeInWorkers : public ExportedCode {
 Expected<std::unique_ptr<ExportedCode>> load_in_workers(CodeToLoad code,
                                                         const std::string& worker_program) {
   const auto guests =
-      is_component_source(code.bytes) ? worker::Guests::components : worker::Guests::modules;
+      code.input.is_component() ? worker::Guests::components : worker::Guests::modules;
   auto workers = TRY(worker::Workers::create(code.policy, guests, code.memory_limit_bytes,
                                              worker_program, std::move(code.cache)));
-  auto compiled = TRY(workers->compile(code.bytes, code.deadline, code.stop));
+  auto compiled = TRY(workers->compile(code.input, code.deadline, code.stop));
   return std::unique_ptr<ExportedCode>(std::make_unique<CodeInWorkers>(
       std::move(workers), std::move(compiled), code.policy.compiled().limits().timeout));
 }

@@ -18,6 +18,7 @@
 #include "wasm/exported_type.h"
 #include "wasm/exports/component_call.h"
 #include "wasm/guest_run.h"
+#include "wasm/module/module_input.h"
 
 /// A module or a component that is ready to be called: in this process, or in workers.
 namespace omnisandbox::wasm::exports {
@@ -45,14 +46,15 @@ class ExportedCode {
 
 struct CodeToLoad {
   const Policy& policy;
-  std::span<const std::byte> bytes;
+  ModuleInput input;
   std::uint64_t memory_limit_bytes = 0;
   std::shared_ptr<const ModuleCache> cache{};  ///< shared with compiles that outlive their call
   std::chrono::steady_clock::time_point deadline{};
   std::stop_token stop{};
 };
 
-/// Errors: as Runtime::compile; `timeout`, `cancelled`.
+/// Errors: as Runtime::compile; `timeout`, `cancelled`. `load_here` needs an input that owns its
+/// bytes.
 Expected<std::unique_ptr<ExportedCode>> load_here(CodeToLoad code);
 Expected<std::unique_ptr<ExportedCode>> load_in_workers(CodeToLoad code,
                                                         const std::string& worker_program);

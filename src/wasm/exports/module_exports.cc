@@ -12,6 +12,8 @@
 #include "wasm/component/limits.h"
 #include "wasm/exports/exported_code.h"
 #include "wasm/exports/json_schema.h"
+#include "wasm/module/module_input.h"
+#include "wasm/module/module_shape.h"
 #include "wasm/run/call_stack.h"
 #include "wasm/run/run_input.h"
 #include "wasm/run/run_report.h"
@@ -53,6 +55,35 @@ class ModuleExports::Impl {
         options_(std::move(options)),
         code_(std::move(code)),
         concurrent_runs_(policy_.compiled().limits().max_concurrent_runs) {}
+
+  /// `make_input` gives what is to be loaded, from the cache, which may be null.
+  template <class MakeInput>
+  static Expected<ModuleExports> load(Policy policy, std::string name, RuntimeOptions options,
+                                      LoadOptions how, MakeInput make_input) {
+    const auto started = Clock::now();
+    TRY(audit::require_sink(policy.config(), options.audit.get()));
+    return guarded(wasm::engine_stack_bytes, [&]() -> Expected<ModuleExports> {
+      const auto& limits = policy.compiled().limits();
+      std::shared_ptr<const wasm::ModuleCache> cache;
+      if (!options.module_cache.empty()) {
+        cache = TRY(wasm::ModuleCache::open(options.module_cache));
+      }
+      wasm::ModuleInput input = TRY(make_input(cache));
+      wasm::exports::CodeToLoad code{
+          .policy = policy,
+          .input = std::move(input),
+          .memory_limit_bytes = limits.memory_limit(policy::default_module_memory_bytes),
+          .cache = std::move(cache),
+          .deadline = started + wasm::effective_timeout(policy, {.timeout = how.timeout}),
+          .stop = std::move(how.stop)};
+      auto loaded =
+          TRY(options.isolation == Isolation::worker
+                  ? wasm::exports::load_in_workers(std::move(code), options.worker_program)
+                  : wasm::exports::load_here(std::move(code)));
+      return ModuleExports(std::make_unique<Impl>(std::move(policy), std::move(name),
+                                                  std::move(options), std::move(loaded)));
+    });
+  }
 
   Expected<std::vector<wasm::FunctionType>> list() {
     TRY(check_process());
@@ -137,25 +168,22 @@ ModuleExports::~ModuleExports() = default;
 Expected<ModuleExports> ModuleExports::load(Policy policy, std::string name,
                                             std::span<const std::byte> bytes,
                                             RuntimeOptions options, LoadOptions how) {
-  const auto started = Clock::now();
-  TRY(audit::require_sink(policy.config(), options.audit.get()));
-  return guarded(wasm::engine_stack_bytes, [&]() -> Expected<ModuleExports> {
-    const auto& limits = policy.compiled().limits();
-    wasm::exports::CodeToLoad code{
-        .policy = policy,
-        .bytes = bytes,
-        .memory_limit_bytes = limits.memory_limit(policy::default_module_memory_bytes),
-        .deadline = started + wasm::effective_timeout(policy, {.timeout = how.timeout}),
-        .stop = std::move(how.stop)};
-    if (!options.module_cache.empty()) {
-      code.cache = TRY(wasm::ModuleCache::open(options.module_cache));
-    }
-    auto loaded = TRY(options.isolation == Isolation::worker
-                          ? wasm::exports::load_in_workers(std::move(code), options.worker_program)
-                          : wasm::exports::load_here(std::move(code)));
-    return ModuleExports(std::make_unique<Impl>(std::move(policy), std::move(name),
-                                                std::move(options), std::move(loaded)));
-  });
+  TRY(wasm::check_module_size(bytes.size()));
+  // A compile in this process may outlive its caller.
+  const bool is_copied = options.isolation == Isolation::in_process;
+  return Impl::load(std::move(policy), std::move(name), std::move(options), std::move(how),
+                    [&](const auto&) -> Expected<wasm::ModuleInput> {
+                      return is_copied ? wasm::ModuleInput::copy(bytes)
+                                       : wasm::ModuleInput::borrow(bytes);
+                    });
+}
+
+Expected<ModuleExports> ModuleExports::load(Policy policy, std::string name, const ModuleFile& file,
+                                            RuntimeOptions options, LoadOptions how) {
+  return Impl::load(std::move(policy), std::move(name), std::move(options), std::move(how),
+                    [&](std::shared_ptr<const wasm::ModuleCache> cache) {
+                      return wasm::ModuleInput::open(file, std::move(cache));
+                    });
 }
 
 Expected<std::vector<std::string>> ModuleExports::list() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
+#include "linux/file_handles.h"
 #include "wasm/limits.h"
 #include "wasm/module/module_text.h"
 
@@ -146,13 +148,35 @@ ModuleOwner load_code(Engine& engine, std::span<const std::byte> code) {
   return ModuleOwner(error == nullptr ? module : nullptr);
 }
 
+ModuleOwner map_code(Engine& engine, const std::string& path) {
+  wasmtime_module_t* module = nullptr;
+  const ErrorOwner error(wasmtime_module_deserialize_file(engine.get(), path.c_str(), &module));
+  return ModuleOwner(error == nullptr ? module : nullptr);
+}
+
+struct LoadedCode {
+  ModuleOwner module;
+  ModuleShape shape;
+};
+
+std::optional<LoadedCode> find_in(const ModuleCache& cache, const CacheKey& key, Engine& engine,
+                                  ModuleCache::Access access) {
+  const auto found = cache.find(key, access);
+  const auto* shape = found ? std::get_if<ModuleShape>(&found->shape) : nullptr;
+  if (shape == nullptr) {
+    return std::nullopt;
+  }
+  ModuleOwner module = found->file.is_open() ? map_code(engine, linux_::name_of(found->file))
+                                             : load_code(engine, found->code());
+  if (module == nullptr && found->file.is_open()) {
+    return find_in(cache, key, engine, ModuleCache::Access::read);  // without /proc, for instance
+  }
+  return module == nullptr ? std::nullopt : std::optional<LoadedCode>({std::move(module), *shape});
+}
+
 Digest engine_digest(const Engine& engine) {
   const std::string fingerprint = engine.fingerprint();
   return sha256(std::as_bytes(std::span(fingerprint)));
-}
-
-CacheKey key_of(const Engine& engine, std::span<const std::byte> binary) {
-  return {.module = sha256(binary), .engine = engine_digest(engine)};
 }
 
 /// The module's code in the engine's own format.
@@ -177,9 +201,8 @@ void add_to(const ModuleCache& cache, const CacheKey& key, const ModuleShape& sh
 }
 
 /// A file that `seal` made, with its shape.
-Expected<std::pair<ModuleOwner, ModuleShape>> load_sealed(Engine& engine,
-                                                          std::span<const std::byte> bytes,
-                                                          const ModuleCache* cache) {
+Expected<LoadedCode> load_sealed(Engine& engine, std::span<const std::byte> bytes,
+                                 const ModuleCache* cache) {
   if (cache == nullptr) {
     return base::make_error(ErrorKind::invalid_argument,
                             "the module is compiled already, and without a module cache nothing "
@@ -195,7 +218,7 @@ Expected<std::pair<ModuleOwner, ModuleShape>> load_sealed(Engine& engine,
                             "the module was compiled for another engine, processor or policy "
                             "(fuel_limit); compile the .wasm file again");
   }
-  return std::pair(std::move(module), *shape);
+  return LoadedCode{std::move(module), *shape};
 }
 
 }  // namespace
@@ -218,28 +241,33 @@ Expected<std::shared_ptr<const CompiledModule>> CompiledModule::link(
 }
 
 Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
-    Engine& engine, std::span<const std::byte> bytes, std::uint64_t memory_limit_bytes,
+    Engine& engine, ModuleInput& input, std::uint64_t memory_limit_bytes,
     const ModuleCache* cache) {
-  if (is_cache_entry(bytes)) {
-    const auto [module, shape] = TRY(load_sealed(engine, bytes, cache));
+  if (input.is_sealed()) {
+    const auto sealed = TRY(input.bytes());
+    const auto [module, shape] = TRY(load_sealed(engine, sealed, cache));
     TRY(check_module_shape(shape, memory_limit_bytes));
     return link(engine, module.get(), shape, CacheUse::hit);
   }
+  CacheKey key;
+  if (cache != nullptr) {
+    key = {.module = input.digest(), .engine = engine_digest(engine)};
+    if (const auto cached = find_in(*cache, key, engine, ModuleCache::Access::map_or_read)) {
+      TRY(check_module_shape(cached->shape, memory_limit_bytes));
+      return link(engine, cached->module.get(), cached->shape, CacheUse::hit);
+    }
+  }
+  const auto bytes = TRY(input.bytes());
   ByteVector from_text;
   const Binary binary = TRY(take_binary(bytes, from_text));
   TRY(check_module_shape(binary.shape, memory_limit_bytes));
+  const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
   if (cache == nullptr) {
-    const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
     return link(engine, module.get(), binary.shape, CacheUse::none);
   }
-  const CacheKey key = key_of(engine, binary.bytes);
-  if (const auto found = cache->find(key)) {
-    if (const ModuleOwner module = load_code(engine, found->entry.code)) {
-      return link(engine, module.get(), binary.shape, CacheUse::hit);
-    }
-  }
-  const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
   auto linked = TRY(link(engine, module.get(), binary.shape, CacheUse::miss));
+  // A file may have been read only now, and be another one than it was known as.
+  key.module = input.digest();
   add_to(*cache, key, binary.shape, module.get());
   return linked;
 }
@@ -253,7 +281,7 @@ Expected<std::vector<std::byte>> CompiledModule::seal(Engine& engine,
   const ModuleOwner module = TRY(compile_binary(engine, binary.bytes));
   ByteVector code;
   TRY(serialize(module.get(), code));
-  return cache.seal({.key = key_of(engine, binary.bytes),
+  return cache.seal({.key = {.module = sha256(bytes), .engine = engine_digest(engine)},
                      .shape = binary.shape,
                      .code = std::as_bytes(code.bytes())});
 }
@@ -277,6 +305,17 @@ Expected<std::shared_ptr<const CompiledModule>> CompiledModule::load(
   if (module == nullptr) {
     return base::make_error(ErrorKind::invalid_argument,
                             "the module's compiled code does not fit this engine or processor");
+  }
+  return link(engine, module.get(), shape, CacheUse::none);
+}
+
+Expected<std::shared_ptr<const CompiledModule>> CompiledModule::load(Engine& engine,
+                                                                     const std::string& path,
+                                                                     const ModuleShape& shape) {
+  const ModuleOwner module = map_code(engine, path);
+  if (module == nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the compiled module {} is no use",
+                            base::printable(path));
   }
   return link(engine, module.get(), shape, CacheUse::none);
 }

@@ -13,6 +13,7 @@
 #include "wasm/cache/module_cache.h"
 #include "wasm/engine/engine.h"
 #include "wasm/engine/owners.h"
+#include "wasm/module/module_input.h"
 #include "wasm/module/module_shape.h"
 
 namespace omnisandbox::wasm {
@@ -29,11 +30,10 @@ class CompiledModule {
     reactor,             ///< `_initialize`
   };
 
-  /// `bytes` is a binary, the text format, or a file that `seal` made (where there is a `cache`,
-  /// whose key it needs). What `cache` holds is not compiled again; what it lacks is added. It may
-  /// be null. Errors as for Runtime::compile; that the cache cannot be written is none.
-  static Expected<std::shared_ptr<const CompiledModule>> compile(Engine& engine,
-                                                                 std::span<const std::byte> bytes,
+  /// `input` is a binary, the text format, or what `seal` made (where there is a `cache`, whose key
+  /// it needs). What `cache` holds is not compiled again; what it lacks is added. It may be null.
+  /// Errors as for Runtime::compile; that the cache cannot be written is none.
+  static Expected<std::shared_ptr<const CompiledModule>> compile(Engine& engine, ModuleInput& input,
                                                                  std::uint64_t memory_limit_bytes,
                                                                  const ModuleCache* cache);
   /// The module compiled, as a file for `compile`.
@@ -51,6 +51,10 @@ class CompiledModule {
   /// `code` must come from `compile_for_others`, unchanged: the engine runs it as it is.
   static Expected<std::shared_ptr<const CompiledModule>> load(Engine& engine,
                                                               std::span<const std::byte> code,
+                                                              const ModuleShape& shape);
+  /// The same from a file, which is mapped: the caller must know that nobody else can write there.
+  static Expected<std::shared_ptr<const CompiledModule>> load(Engine& engine,
+                                                              const std::string& path,
                                                               const ModuleShape& shape);
 
   const wasmtime_instance_pre_t* instance_pre() const noexcept { return instance_pre_.get(); }

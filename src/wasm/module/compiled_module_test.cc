@@ -19,7 +19,8 @@ using Entry = CompiledModule::Entry;
 class CompiledModules : public ::testing::Test {
  protected:
   Expected<std::shared_ptr<const CompiledModule>> compile(std::string_view module) {
-    return CompiledModule::compile(*engine_, bytes_of(module), 16 * mebibyte, nullptr);
+    ModuleInput input = ModuleInput::borrow(bytes_of(module));
+    return CompiledModule::compile(*engine_, input, 16 * mebibyte, nullptr);
   }
   Error error_of(std::string_view module) {
     auto compiled = compile(module);

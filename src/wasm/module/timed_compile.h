@@ -1,10 +1,8 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <stop_token>
 
 #include "omnisandbox/expected.h"
@@ -17,10 +15,11 @@ namespace omnisandbox::wasm {
 /// a function of 64 KiB can keep the compiler busy for minutes, and nothing interrupts it.
 /// Compiling has a thread of its own, which is then left to finish, and its work thrown away; how
 /// many there may be at once is bounded (Engine::compile_slots), and what they cost meanwhile is
-/// not: that takes a process of its own. Further errors: `timeout`, `cancelled`, `unavailable`.
+/// not: that takes a process of its own. `input` must own its bytes. Further errors: `timeout`,
+/// `cancelled`, `unavailable`.
 Expected<std::shared_ptr<const CompiledModule>> compile_until(
-    std::shared_ptr<Engine> engine, std::span<const std::byte> bytes,
-    std::uint64_t memory_limit_bytes, std::shared_ptr<const ModuleCache> cache,
-    std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
+    std::shared_ptr<Engine> engine, ModuleInput input, std::uint64_t memory_limit_bytes,
+    std::shared_ptr<const ModuleCache> cache, std::chrono::steady_clock::time_point deadline,
+    const std::stop_token& stop);
 
 }  // namespace omnisandbox::wasm

@@ -89,12 +89,12 @@ Expected<void> install_filter() {
     result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                               SCMP_A0(SCMP_CMP_MASKED_EQ, ~more_thread_flags, thread_flags));
   }
-  // Naming a thread; sealing a memory file; asking how much of a memory was touched; its own death
-  // by abort().
+  // Naming a thread; keeping a descriptor twice; sealing a memory file; asking how much of a memory
+  // was touched; its own death by abort().
   if (result == 0) {
     result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, equals(0, PR_SET_NAME));
   }
-  for (const int command : {F_GETFL, F_GETFD, F_SETFD, F_ADD_SEALS, F_GET_SEALS}) {
+  for (const int command : {F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS}) {
     if (result == 0) {
       result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
                                 equals(1, static_cast<unsigned>(command)));

@@ -75,12 +75,11 @@ bool may_share(const Task& task, const GuestRun& guest) {
   return bytes <= max_shared_input_bytes;
 }
 
-Expected<std::shared_ptr<const ModuleCode>> code_from(const CacheEntry& entry, CacheUse use) {
-  auto file = TRY(linux_::make_sealed_file("omnisandbox-code", entry.code));
+std::shared_ptr<const ModuleCode> from_cache(linux_::Fd code, const CodeShape& shape) {
   return std::make_shared<const ModuleCode>(ModuleCode{.number = next_module_number(),
-                                                       .code = std::move(file),
-                                                       .shape = entry.shape,
-                                                       .cache_use = use});
+                                                       .code = std::move(code),
+                                                       .shape = shape,
+                                                       .cache_use = CacheUse::hit});
 }
 
 }  // namespace
@@ -129,33 +128,37 @@ Digest Workers::engine_digest() const {
   return sha256(std::as_bytes(std::span(text)));
 }
 
-CacheKey Workers::key_of(std::span<const std::byte> bytes) const {
-  return {.module = sha256(bytes), .engine = engine_digest()};
-}
-
 Expected<std::shared_ptr<const ModuleCode>> Workers::compile(
-    std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
+    ModuleInput& input, std::chrono::steady_clock::time_point deadline,
     const std::stop_token& stop) {
   pool_.expect_run();
-  if (is_cache_entry(bytes)) {
-    return load_sealed(bytes);
+  if (input.is_sealed()) {
+    return load_sealed(TRY(input.bytes()));
   }
+  CacheKey key;
+  if (cache_ != nullptr) {
+    key = {.module = input.digest(), .engine = engine_digest()};
+    if (auto found = cache_->find(key)) {
+      TRY(check_shape(found->shape, settings_.memory_limit_bytes));
+      if (!found->file.is_open()) {
+        found->file = TRY(linux_::make_sealed_file("omnisandbox-code", found->code()));
+      }
+      return from_cache(std::move(found->file), found->shape);
+    }
+  }
+  const auto bytes = TRY(input.bytes());
   TRY(check_module_size(bytes.size()));
   if (bytes.empty()) {
     return base::make_error(ErrorKind::invalid_argument, "the module is empty");
   }
-  if (cache_ != nullptr) {
-    if (const auto found = cache_->find(key_of(bytes))) {
-      TRY(check_shape(found->entry.shape, settings_.memory_limit_bytes));
-      return code_from(found->entry, CacheUse::hit);
-    }
-  }
   auto code = TRY(compile_anew(bytes, deadline, stop));
   if (cache_ != nullptr) {
+    // A file may have been read only now, and be another one than it was known as.
+    key.module = input.digest();
     // That the cache cannot be written is nobody's failure.
     if (const auto mapping = linux_::FileMapping::create(code->code, max_cache_entry_bytes)) {
       static_cast<void>(
-          cache_->store({.key = key_of(bytes), .shape = code->shape, .code = mapping->bytes()}));
+          cache_->store({.key = key, .shape = code->shape, .code = mapping->bytes()}));
     }
   }
   return code;
@@ -175,7 +178,7 @@ Expected<std::shared_ptr<const ModuleCode>> Workers::load_sealed(
                             "(fuel_limit); compile the .wasm file again");
   }
   TRY(check_shape(entry.shape, settings_.memory_limit_bytes));
-  return code_from(entry, CacheUse::hit);
+  return from_cache(TRY(linux_::make_sealed_file("omnisandbox-code", entry.code)), entry.shape);
 }
 
 Expected<std::shared_ptr<const ModuleCode>> Workers::compile_anew(
@@ -215,7 +218,9 @@ Expected<std::vector<std::byte>> Workers::seal(std::span<const std::byte> bytes,
   }
   const auto code = TRY(compile_anew(bytes, deadline, {}));
   const auto mapping = TRY(linux_::FileMapping::create(code->code, max_cache_entry_bytes));
-  return cache_->seal({.key = key_of(bytes), .shape = code->shape, .code = mapping.bytes()});
+  return cache_->seal({.key = {.module = sha256(bytes), .engine = engine_digest()},
+                       .shape = code->shape,
+                       .code = mapping.bytes()});
 }
 
 Expected<WorkerPool::Lease> Workers::borrow(std::chrono::steady_clock::time_point deadline,

@@ -16,6 +16,7 @@
 #include "wasm/cache/module_cache.h"
 #include "wasm/engine/slots.h"
 #include "wasm/guest_run.h"
+#include "wasm/module/module_input.h"
 #include "wasm/run/guest_execution.h"
 #include "wasm/worker/worker_pool.h"
 
@@ -47,7 +48,7 @@ class Workers {
 
   /// Errors as for Runtime::compile; `timeout` and `cancelled` too.
   Expected<std::shared_ptr<const ModuleCode>> compile(
-      std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
+      ModuleInput& input, std::chrono::steady_clock::time_point deadline,
       const std::stop_token& stop);
   /// Compiled, as a file for `compile`. `invalid_argument` without a cache.
   Expected<std::vector<std::byte>> seal(std::span<const std::byte> bytes,
@@ -85,7 +86,6 @@ class Workers {
       std::span<const std::byte> bytes, std::chrono::steady_clock::time_point deadline,
       const std::stop_token& stop);
   Digest engine_digest() const;
-  CacheKey key_of(std::span<const std::byte> bytes) const;
 
   const Configure settings_;
   const linux_::Fd program_;
