@@ -127,7 +127,7 @@ class PathRulesModel : public testing::Test {
 TEST_F(PathRulesModel, JudgesAsTheSlowModelDoes) {
   std::size_t open = 0;
   std::size_t closed = 0;
-  for (int round = 0; round < test::rounds(100, 400); ++round) {
+  for (int round = 0; round < test::rounds(50, 400); ++round) {
     std::vector<PathRule> rules;
     for (std::size_t left = 1 + random_() % 8; left > 0; --left) {
       rules.push_back(some_rule());

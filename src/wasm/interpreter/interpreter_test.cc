@@ -197,8 +197,10 @@ TEST(Interpreter, ManyAtOnceUnderDifferentPolicies) {
   const auto code_for = [&](std::string_view name) {
     return "open('" + folder.file(name) + "').read()";
   };
+  constexpr int count = 8;
   std::vector<std::thread> threads;
-  for (int number = 0; number < 8; ++number) {
+  threads.reserve(count);
+  for (int number = 0; number < count; ++number) {
     threads.emplace_back([&, number] {
       Interpreter& own = number % 2 == 0 ? sees_a : sees_b;
       const std::string mine = number % 2 == 0 ? "a.txt" : "b.txt";
