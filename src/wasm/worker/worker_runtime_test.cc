@@ -246,9 +246,11 @@ TEST(WorkerRuntime, SixtyFourThreadsUnderDifferentPoliciesGetTheirOwnAnswers) {
     runtimes.push_back(worker_runtime(config));
     ASSERT_TRUE(runtimes.back().compile("reader", bytes_of(reader)));
   }
+  constexpr int thread_count = 64;
   std::vector<std::jthread> threads;
+  threads.reserve(thread_count);
   std::atomic<int> right{0};
-  for (int thread = 0; thread < 64; ++thread) {
+  for (int thread = 0; thread < thread_count; ++thread) {
     threads.emplace_back([&, thread] {
       for (int round = 0; round < rounds; ++round) {
         const auto result = runtimes[static_cast<std::size_t>(thread % count)].execute("reader");
@@ -257,7 +259,7 @@ TEST(WorkerRuntime, SixtyFourThreadsUnderDifferentPoliciesGetTheirOwnAnswers) {
     });
   }
   threads.clear();
-  EXPECT_EQ(right, 64 * rounds);
+  EXPECT_EQ(right, thread_count * rounds);
 }
 
 }  // namespace
