@@ -13,10 +13,10 @@
 namespace omnisandbox::host_functions {
 namespace {
 
-// Long enough for some hundred thousand exchanges; a longer time finds rarer escapes.
+// Long enough for some ten thousand exchanges in each test; a longer time finds rarer escapes.
 std::chrono::milliseconds race_time() {
   const char* seconds = std::getenv("OMNISANDBOX_RACE_SECONDS");
-  return seconds == nullptr ? std::chrono::milliseconds(2000)
+  return seconds == nullptr ? std::chrono::milliseconds(1200)
                             : std::chrono::seconds(std::max(1, std::atoi(seconds)));
 }
 
