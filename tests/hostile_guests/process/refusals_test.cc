@@ -220,7 +220,7 @@ TEST_F(Refusals, ManyRunsLeaveNothingBehind) {
   ASSERT_TRUE(sandbox);
   ASSERT_EQ(sandbox->run("true", {}, {.explain = true})->status, Status::ok);
   const auto before = left_behind();
-  for (int index = 0; index < 50; ++index) {
+  for (int index = 0; index < test::rounds(20, 50); ++index) {
     ASSERT_EQ(sandbox->run("true", {}, {.explain = true})->status, Status::ok) << index;
   }
   expect_nothing_left(before);
