@@ -24,6 +24,8 @@ static_assert(sizeof(Header) == 8);
 constexpr std::size_t receive_step_bytes = std::size_t{64} * 1024;
 // After a large message the buffer is given back.
 constexpr std::size_t kept_buffer_bytes = std::size_t{1024} * 1024;
+// So that at least one of 256 waits tries again.
+constexpr std::uint32_t most_vain_spins = 8;
 // More than any message of ours brings along.
 constexpr std::size_t max_waiting_descriptors = 4;
 
@@ -82,6 +84,18 @@ Expected<void> Channel::send_held(const Deadline& deadline, const linux_::Fd* de
   return {};
 }
 
+// Where the other end has no core of its own, because other programs have it or this one may use
+// one only, looking out keeps it from answering. So after two waits in vain more and more are
+// skipped.
+std::chrono::microseconds Channel::next_spin() {
+  constexpr std::uint32_t forgiven = 1;
+  if (vain_spins_ > forgiven && skipped_spins_ < (1U << vain_spins_)) {
+    ++skipped_spins_;
+    return std::chrono::microseconds(0);
+  }
+  return spin_;
+}
+
 Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& deadline) {
   if (begin_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
@@ -97,8 +111,9 @@ Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& d
   }
   // Who does not look out for a message sleeps until it is there: looking first would be a call
   // that mostly finds nothing.
-  bool sleeps_first = spin_.count() == 0 && end_ == 0;
-  const auto spin_until = Clock::now() + spin_;
+  const auto spin = end_ == 0 ? next_spin() : spin_;
+  bool sleeps_first = spin.count() == 0 && end_ == 0;
+  const auto spin_until = Clock::now() + spin;
   for (;;) {
     if (sleeps_first &&
         !TRY(linux_::wait_until_ready(socket_, linux_::Readiness::to_read, deadline))) {
@@ -117,6 +132,9 @@ Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& d
     }
     if (transfer.kind == linux_::Transfer::Kind::moved) {
       end_ += transfer.bytes;
+      if (!sleeps_first && vain_spins_ > 0) {
+        --vain_spins_;
+      }
       return {};
     }
     if (transfer.kind == linux_::Transfer::Kind::ended) {
@@ -125,7 +143,13 @@ Expected<void> Channel::receive_more(std::size_t wanted_bytes, const Deadline& d
     if (is_over(deadline)) {
       return too_late();
     }
-    sleeps_first = spin_.count() == 0 || Clock::now() >= spin_until;
+    if (!sleeps_first && Clock::now() >= spin_until) {
+      sleeps_first = true;
+      if (spin.count() > 0) {
+        vain_spins_ = std::min(vain_spins_ + 1, most_vain_spins);
+        skipped_spins_ = 0;
+      }
+    }
   }
 }
 

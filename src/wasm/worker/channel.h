@@ -29,8 +29,8 @@ class Channel {
   Channel(linux_::Fd socket, TakeDescriptors take_descriptors)
       : socket_(std::move(socket)), take_descriptors_(take_descriptors) {}
 
-  /// How long `receive` looks for bytes before it sleeps. Waking a sleeper on another core costs
-  /// more than most answers take.
+  /// How long `receive` looks for bytes before it sleeps, as long as that helps. Waking a sleeper
+  /// on another core costs more than most answers take.
   void set_spin(std::chrono::microseconds spin) { spin_ = spin; }
 
   /// Keeps a message, which `flush` sends, or `send` before its own: the peer is woken once for
@@ -59,11 +59,14 @@ class Channel {
 
  private:
   Expected<void> send_held(const Deadline& deadline, const linux_::Fd* descriptor);
+  std::chrono::microseconds next_spin();
   Expected<void> receive_more(std::size_t wanted_bytes, const Deadline& deadline);
 
   linux_::Fd socket_;
   TakeDescriptors take_descriptors_;
   std::chrono::microseconds spin_{0};
+  std::uint32_t vain_spins_ = 0;  // less those that found something
+  std::uint32_t skipped_spins_ = 0;
   std::string buffer_;  // received bytes are those from begin_ to end_
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
