@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <memory>
 
 #include "omnisandbox/interpreter.h"
 #include "omnisandbox/policy.h"
@@ -34,6 +35,27 @@ void evaluate_fresh(benchmark::State& state, Language language, const char* code
       state.SkipWithError("the evaluation failed");
       break;
     }
+  }
+}
+
+// The same from several threads: how many evaluations a second they get together.
+void evaluate_on_threads(benchmark::State& state, Isolation isolation) {
+  static std::unique_ptr<Expected<Interpreter>> shared;  // by the benchmark's threads
+  if (state.thread_index() == 0) {
+    shared = std::make_unique<Expected<Interpreter>>(make(Language::python, isolation));
+  }
+  for (auto _ : state) {  // begins on all threads at once
+    Expected<Interpreter>& interpreter = *shared;
+    const auto done =
+        interpreter ? interpreter->evaluate(python_code) : Expected<Evaluation>(Error{});
+    if (!done || done->result.stdout_data != "4950\n") {
+      state.SkipWithError("the evaluation failed");
+      break;
+    }
+  }
+  state.SetItemsProcessed(state.iterations());
+  if (state.thread_index() == 0) {
+    shared.reset();
   }
 }
 
@@ -76,6 +98,14 @@ BENCHMARK_CAPTURE(evaluate_fresh, python_in_worker, Language::python, python_cod
 BENCHMARK_CAPTURE(process, python3, "/usr/bin/python3", "-c", python_code)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+BENCHMARK_CAPTURE(evaluate_on_threads, python, Isolation::in_process)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->ThreadRange(1, 2);
+BENCHMARK_CAPTURE(evaluate_on_threads, python_in_worker, Isolation::worker)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->ThreadRange(1, 2);
 BENCHMARK_CAPTURE(evaluate_fresh, javascript, Language::javascript, javascript_code)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
