@@ -51,8 +51,7 @@ inline void write_in_place(const std::string& path, const std::string& content) 
 
 inline void write_by_mapping(const std::string& path, const std::string& content) {
   const linux_::Fd file = open_test_file(path, O_RDWR);
-  void* mapped =
-      ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  void* mapped = ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (mapped != MAP_FAILED) {
     // Read first, so that the page is mapped before it is written.
     volatile char first = *static_cast<char*>(mapped);

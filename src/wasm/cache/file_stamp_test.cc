@@ -104,8 +104,7 @@ TEST_F(FileStamps, LastForAnOrdinaryUserWhereHeOrRootAloneCanWrite) {
     unsigned mode;
     bool expected;
   };
-  constexpr std::array cases{Case{"own", user, 0600, true},
-                             Case{"root's alone", 0, 0644, true},
+  constexpr std::array cases{Case{"own", user, 0600, true}, Case{"root's alone", 0, 0644, true},
                              Case{"root's for a group", 0, 0664, false},
                              Case{"root's for all", 0, 0646, false},
                              Case{"somebody else's", 12'345, 0644, false}};

@@ -15,8 +15,7 @@ std::optional<BootName> this_boot() {
   // proc(5), of 36 digits and a line's end.
   const auto file = linux_::open_at2(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0, 0);
   BootName name{};
-  if (!file ||
-      linux_::read_full(*file, std::as_writable_bytes(std::span(name))).value_or(0) == 0) {
+  if (!file || linux_::read_full(*file, std::as_writable_bytes(std::span(name))).value_or(0) == 0) {
     return std::nullopt;
   }
   return name;
@@ -29,8 +28,8 @@ StampRecords::StampRecords(const linux_::Fd& folder, const CacheSecret& secret)
 
 std::optional<Digest> StampRecords::find(std::string_view name, StampedFile file,
                                          const FileStamp& stamp) const {
-  const auto opened = linux_::open_at2(folder_.get(), name, O_RDONLY | O_NONBLOCK, 0,
-                                       linux_::resolve_exactly);
+  const auto opened =
+      linux_::open_at2(folder_.get(), name, O_RDONLY | O_NONBLOCK, 0, linux_::resolve_exactly);
   if (!boot_ || !opened) {
     return std::nullopt;
   }

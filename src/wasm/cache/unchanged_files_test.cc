@@ -179,9 +179,8 @@ TEST_F(UnchangedFiles, AChangedModuleIsReadAgain) {
     ASSERT_NE(module_record(), "") << way.name;
     change_unseen(way, folder_.file("module"), module_two);
     EXPECT_EQ(digest_of_file(), sha256(bytes_of(module_two))) << way.name;
-    auto pinned = ModuleInput::open({.path = folder_.file("module"),
-                                     .sha256 = hex_of(sha256(bytes_of(module_one)))},
-                                    cache_);
+    auto pinned = ModuleInput::open(
+        {.path = folder_.file("module"), .sha256 = hex_of(sha256(bytes_of(module_one)))}, cache_);
     ASSERT_FALSE(pinned) << way.name;
     EXPECT_EQ(pinned.error().kind, ErrorKind::invalid_argument);
     fs::remove(module_record());

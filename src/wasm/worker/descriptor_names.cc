@@ -26,7 +26,7 @@ std::optional<int> descriptor_of(std::string_view path) {
   int number = -1;
   const auto [end, problem] = std::from_chars(path.data(), path.data() + path.size(), number);
   return problem == std::errc() && end == path.data() + path.size() ? std::optional(number)
-                                                                     : std::nullopt;
+                                                                    : std::nullopt;
 }
 
 // The system call: the C library makes one of fstat(2) that takes a path.
