@@ -15,7 +15,7 @@ packages=(
   clang-14 wasi-libc libclang-rt-14-dev-wasm32
   # Tests, benchmarks and checks
   libgtest-dev libgmock-dev libbenchmark-dev libclang-rt-14-dev clang-tidy-14 clang-format-14
-  iproute2 dnsmasq-base openssl docker.io docker-registry busybox-static
+  iproute2 dnsmasq-base openssl docker.io docker-registry podman busybox-static
   # Packages
   dpkg-dev mmdebstrap
 )

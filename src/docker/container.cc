@@ -13,6 +13,8 @@
 #include "docker/container_check.h"
 #include "docker/image_layer.h"
 #include "docker/owner.h"
+#include "docker/podman_check.h"
+#include "docker/podman_request.h"
 #include "linux/channels.h"
 #include "linux/message_socket.h"
 
@@ -100,8 +102,9 @@ Expected<void> Container::create(const policy::ContainerGrant& grant, const Imag
   // By its name it is found also where the answer is lost. But a stop does not give the request up:
   // an engine that is still at it would find nothing to remove, and then make the container.
   const std::string name = "omnisandbox-" + settings_.run_id;
-  auto created =
-      settings_.engine->create_container(name, body, {.until = patience.until, .stop = {}});
+  const bool is_podman = settings_.engine->kind() == EngineKind::podman;
+  auto created = settings_.engine->create_container(
+      name, is_podman ? podman_request(name, body) : body, {.until = patience.until, .stop = {}});
   if (!created) {
     if (created.error().kind != ErrorKind::not_found) {
       id_ = name;
@@ -110,7 +113,9 @@ Expected<void> Container::create(const policy::ContainerGrant& grant, const Imag
   }
   id_ = *std::move(created);
   const auto inspected = TRY(settings_.engine->inspect(id_, patience));
-  layers_ = TRY(check_container(body, inspected)).layers;
+  layers_ =
+      TRY(is_podman ? check_podman_container(body, inspected) : check_container(body, inspected))
+          .layers;
   return {};
 }
 

@@ -18,12 +18,6 @@ using nlohmann::json;
 constexpr std::size_t max_shown_bytes = 200;
 constexpr std::size_t max_depth = 16;
 
-bool is_nothing(const json& value) {
-  return value.is_null() ||
-         ((value.is_array() || value.is_object() || value.is_string()) &&
-          (value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty()));
-}
-
 std::string shown(const json& value) {
   return base::printable(value.dump(-1, ' ', true, json::error_handler_t::replace),
                          max_shown_bytes);
@@ -75,22 +69,6 @@ bool covers(const json& got, const json& asked, std::size_t depth = 0) {
          (asked.is_boolean() && !asked.get<bool>() && got.is_null());
 }
 
-Error difference(std::string_view field, const json& asked, const json& got) {
-  return base::make_error(ErrorKind::unavailable,
-                          "the engine made another container than the one asked for, so that it "
-                          "was not used: {} is {}, "
-                          "and {} was asked for; see what `omnisandbox doctor` says of the engine",
-                          field, shown(got), shown(asked));
-}
-
-Error forbidden(std::string_view field, const json& got, std::string reason) {
-  return Error::from_denial({.capability = Capability::exec_run,
-                             .resource = fmt::format("{} {}", field, shown(got)),
-                             .rule = fmt::format("{} is always refused", field),
-                             .reason = std::move(reason),
-                             .remedy = {}});
-}
-
 /// Fields that must be absent or empty, with what they would do.
 struct ForbiddenField {
   std::string_view name;
@@ -118,16 +96,16 @@ constexpr std::array forbidden_fields = {
 Expected<void> check_namespaces(const json& host) {
   const json& ipc = member(host, "IpcMode");
   if (!is_nothing(ipc) && ipc != "private" && ipc != "none" && ipc != "shareable") {
-    return forbidden("IpcMode", ipc, "shared memory outside would be open");
+    return never_allowed("IpcMode", ipc, "shared memory outside would be open");
   }
   const json& cgroup = member(host, "CgroupnsMode");
   if (!is_nothing(cgroup) && cgroup != "private") {
-    return forbidden("CgroupnsMode", cgroup, "the control groups of the host would be seen");
+    return never_allowed("CgroupnsMode", cgroup, "the control groups of the host would be seen");
   }
   const json& network = member(host, "NetworkMode");
   if (network != "none" && network != "host") {
-    return forbidden("NetworkMode", network,
-                     "what leaves through it passes no proxy, so that no list of hosts holds");
+    return never_allowed("NetworkMode", network,
+                         "what leaves through it passes no proxy, so that no list of hosts holds");
   }
   return {};
 }
@@ -137,13 +115,13 @@ Expected<void> check_walls(const json& host) {
     const std::string text = option.is_string() ? option.get<std::string>() : option.dump();
     if (text.find("unconfined") != std::string::npos || text.starts_with("seccomp") ||
         text.find("disable") != std::string::npos || text.find("false") != std::string::npos) {
-      return forbidden("SecurityOpt", option, "it takes the engine's own confinement away");
+      return never_allowed("SecurityOpt", option, "it takes the engine's own confinement away");
     }
   }
   for (const std::string_view field : {"MaskedPaths", "ReadonlyPaths"}) {
     // Engines before 20.10 and Podman do not say.
     if (const json& paths = member(host, field); host.contains(field) && is_nothing(paths)) {
-      return forbidden(field, paths, "the kernel's own files in /proc and /sys would be open");
+      return never_allowed(field, paths, "the kernel's own files in /proc and /sys would be open");
     }
   }
   static const std::set<std::string> harmless = {
@@ -151,11 +129,11 @@ Expected<void> check_walls(const json& host) {
       "KILL",        "SETGID", "SETUID",       "NET_BIND_SERVICE", "SYS_NICE"};
   for (const std::string& name : names_of(member(host, "CapAdd"))) {
     if (!harmless.contains(name)) {
-      return forbidden("CapAdd", name, "it reaches beyond the container");
+      return never_allowed("CapAdd", name, "it reaches beyond the container");
     }
   }
   if (!names_of(member(host, "CapDrop")).contains("ALL")) {
-    return forbidden("CapDrop", member(host, "CapDrop"), "capabilities of root would be left");
+    return never_allowed("CapDrop", member(host, "CapDrop"), "capabilities of root would be left");
   }
   return {};
 }
@@ -173,18 +151,18 @@ Expected<void> check_mounts(const json& asked, const json& inspected) {
              member(entry, "Source") == member(mount, "Source");
     });
     if (type != "bind" || found == wanted.end()) {
-      return forbidden("Mounts", mount, "nobody judged it");
+      return never_allowed("Mounts", mount, "nobody judged it");
     }
     const bool is_writable = member(mount, "RW").is_boolean() && member(mount, "RW").get<bool>();
     if (is_writable && member(*found, "ReadOnly") == true) {
-      return difference("Mounts", *found, mount);
+      return another_than_asked("Mounts", *found, mount);
     }
   }
   for (const json& mount : member(member(inspected, "HostConfig"), "Mounts")) {
     if (member(mount, "Type") != "bind" && member(mount, "Type") != "tmpfs") {
-      return forbidden("Mounts", mount,
-                       "a volume outlives the container, and a driver's options "
-                       "(o=bind) can lead anywhere");
+      return never_allowed("Mounts", mount,
+                           "a volume outlives the container, and a driver's options "
+                           "(o=bind) can lead anywhere");
     }
   }
   return {};
@@ -197,25 +175,47 @@ Expected<void> check_forbidden(const json& inspected) {
   }
   for (const ForbiddenField& field : forbidden_fields) {
     if (const json& value = member(host, field.name); !is_nothing(value)) {
-      return forbidden(field.name, value, std::string(field.reason));
+      return never_allowed(field.name, value, std::string(field.reason));
     }
   }
   for (const std::string_view field : {"Privileged", "OomKillDisable", "PublishAllPorts"}) {
     if (!is_false_or_absent(member(host, field))) {
-      return forbidden(field, member(host, field), "it gives the machine away");
+      return never_allowed(field, member(host, field), "it gives the machine away");
     }
   }
   TRY(check_namespaces(host));
   TRY(check_walls(host));
   const json& folder = member(member(inspected, "Config"), "WorkingDir");
   if (folder.is_string() && folder.get<std::string>().starts_with("/proc")) {
-    return forbidden("WorkingDir", folder,
-                     "a folder of another process could be reached (CVE-2024-21626)");
+    return never_allowed("WorkingDir", folder,
+                         "a folder of another process could be reached (CVE-2024-21626)");
   }
   return {};
 }
 
 }  // namespace
+
+bool is_nothing(const json& value) {
+  return value.is_null() ||
+         ((value.is_array() || value.is_object() || value.is_string()) &&
+          (value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty()));
+}
+
+Error another_than_asked(std::string_view field, const json& asked, const json& got) {
+  return base::make_error(ErrorKind::unavailable,
+                          "the engine made another container than the one asked for, so that it "
+                          "was not used: {} is {}, "
+                          "and {} was asked for; see what `omnisandbox doctor` says of the engine",
+                          field, shown(got), shown(asked));
+}
+
+Error never_allowed(std::string_view field, const json& got, std::string reason) {
+  return Error::from_denial({.capability = Capability::exec_run,
+                             .resource = fmt::format("{} {}", field, shown(got)),
+                             .rule = fmt::format("{} is always refused", field),
+                             .reason = std::move(reason),
+                             .remedy = {}});
+}
 
 Expected<ContainerWeakness> check_container(const json& asked, const json& inspected) {
   TRY(check_forbidden(inspected));
@@ -225,7 +225,7 @@ Expected<ContainerWeakness> check_container(const json& asked, const json& inspe
     const json& got = member(member(inspected, "HostConfig"), key);
     if (key == "CapDrop" || key == "CapAdd") {
       if (names_of(got) != names_of(value)) {
-        return difference(key, value, got);
+        return another_than_asked(key, value, got);
       }
       continue;
     }
@@ -237,7 +237,7 @@ Expected<ContainerWeakness> check_container(const json& asked, const json& inspe
       weakness.layers.emplace_back("swap is not limited (weaker: the kernel does not count it)");
       continue;
     }
-    return difference("HostConfig." + key, value, got);
+    return another_than_asked("HostConfig." + key, value, got);
   }
   for (const auto& [key, value] : asked.items()) {
     if (key == "HostConfig") {
@@ -246,7 +246,7 @@ Expected<ContainerWeakness> check_container(const json& asked, const json& inspe
     const json& got =
         key == "Image" ? member(inspected, "Image") : member(member(inspected, "Config"), key);
     if (!covers(got, value)) {
-      return difference(key, value, got);
+      return another_than_asked(key, value, got);
     }
   }
   return weakness;

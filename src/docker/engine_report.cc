@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <compare>
@@ -52,6 +53,46 @@ std::string text_of(const json& value) {
 }
 
 bool is_said_to_be_missing(const json& value) { return value.is_boolean() && !value.get<bool>(); }
+
+struct Program {
+  std::string name;
+  std::string version;
+};
+
+/// Docker says "runc" and "1.1.5"; Podman "OCI Runtime (runc)" and all that the program prints for
+/// --version, beginning with "runc version 1.1.5".
+Program program_of(const json& component) {
+  constexpr std::string_view runtime = "OCI Runtime (";
+  constexpr std::string_view marker = " version ";
+  Program program{.name = text_in(component, "Name"), .version = text_in(component, "Version")};
+  if (program.name.starts_with(runtime) && program.name.ends_with(')')) {
+    program.name = program.name.substr(runtime.size());
+    program.name.pop_back();
+  }
+  program.version.resize(std::min(program.version.size(), program.version.find('\n')));
+  if (const std::size_t start = program.version.find(marker); start != std::string::npos) {
+    program.version.erase(0, start + marker.size());
+  }
+  return program;
+}
+
+void add_component(const Program& program, EngineReport& report) {
+  if (program.name != "containerd" && program.name != "runc" && program.name != "crun") {
+    return;
+  }
+  const std::string version =
+      program.version.empty() ? "unknown" : base::printable(program.version, max_shown_bytes);
+  report.summary += fmt::format(", {} {}", program.name, version);
+  if (program.name != "runc") {
+    return;
+  }
+  if (const auto escapes = known_escapes_of_runc(program.version); !escapes.empty()) {
+    report.warnings.push_back(fmt::format(
+        "runc {} has known escapes ({}), unless the distributor has repaired them; 1.2.8, 1.3.3 "
+        "and later have not",
+        version, fmt::join(escapes, ", ")));
+  }
+}
 
 void add_limits(const json& info, std::vector<std::string>& warnings) {
   struct Limit {
@@ -121,24 +162,11 @@ Expected<EngineReport> report_on(Engine& engine, const Patience& patience) {
   const json info = TRY(engine.call_json({.target = "/info"}, patience, "describe itself"));
   EngineReport report;
   report.summary =
-      fmt::format("{}: {}, API {}.{}", base::printable(engine.address()),
+      fmt::format("{}: {}{}, API {}.{}", base::printable(engine.address()),
+                  engine.kind() == EngineKind::podman ? "Podman " : "",
                   text_of(member(version, "Version")), engine.api().major, engine.api().minor);
   for (const json& component : member(version, "Components")) {
-    const json& name = member(component, "Name");
-    const json& number = member(component, "Version");
-    if (name != "containerd" && name != "runc" && name != "crun") {
-      continue;
-    }
-    report.summary += fmt::format(", {} {}", text_of(name), text_of(number));
-    if (name != "runc" || !number.is_string()) {
-      continue;
-    }
-    if (const auto escapes = known_escapes_of_runc(number.get<std::string>()); !escapes.empty()) {
-      report.warnings.push_back(fmt::format(
-          "runc {} has known escapes ({}), unless the distributor has repaired them; 1.2.8, 1.3.3 "
-          "and later have not",
-          text_of(number), fmt::join(escapes, ", ")));
-    }
+    add_component(program_of(component), report);
   }
   std::string runtimes;
   for (const auto& [name, ignored] : member(info, "Runtimes").items()) {

@@ -57,6 +57,28 @@ TEST(EngineReport, SaysWhatIsMissing) {
   EXPECT_THAT(strong.summary, HasSubstr("runc runsc"));
 }
 
+TEST(EngineReport, NamesPodmanAndItsRuntime) {
+  FakeEngine fake([](std::string_view request) {
+    const bool asks_version = request.find("/version") != std::string_view::npos;
+    const std::string body = asks_version ? R"json({"Version": "4.3.1", "Components": [
+        {"Name": "Podman Engine", "Version": "4.3.1"},
+        {"Name": "OCI Runtime (runc)",
+                    "Version"           : "runc version 1.1.5+ds1\ncommit: abc\n"}]})json"
+                                          : R"({"SecurityOptions": ["name=seccomp"]})";
+    return "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
+           "Content-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  });
+  const Patience patience{.until = std::chrono::steady_clock::now() + std::chrono::seconds(10),
+                          .stop = {}};
+  const auto engine = Engine::find(fake.address(), patience);
+  ASSERT_TRUE(engine) << engine.error().message;
+  const auto report = report_on(**engine, patience);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(report->summary, HasSubstr("Podman 4.3.1, API 1.41, runc 1.1.5+ds1"));
+  EXPECT_THAT(report->warnings, Contains(HasSubstr("CVE-2024-21626")));
+}
+
 TEST(EngineReport, OtherShapesAreSurvived) {
   for (const char* body : {"[]", "{}", "{\"Components\": [7, {\"Name\": []}], \"Runtimes\": [1]}",
                            "{\"SecurityOptions\": {\"a\": 1}}", "null"}) {

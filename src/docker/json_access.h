@@ -17,10 +17,13 @@ inline const nlohmann::json& member(const nlohmann::json& object, std::string_vi
   return found == object.end() ? nothing : *found;
 }
 
-/// The same where it is text, unchanged; empty where it is not.
-inline std::string text_in(const nlohmann::json& object, std::string_view key) {
-  const nlohmann::json& value = member(object, key);
+/// A value that is text, unchanged; empty where it is none.
+inline std::string plain_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : std::string();
+}
+/// The same of what an object has under `key`.
+inline std::string text_in(const nlohmann::json& object, std::string_view key) {
+  return plain_text(member(object, key));
 }
 
 }  // namespace omnisandbox::docker

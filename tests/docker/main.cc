@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <string_view>
 
 #include "docker/docker_fixture.h"
 
@@ -23,10 +24,16 @@ int main(int argument_count, char** arguments) {
     std::puts("SKIPPED: the tests with a real container engine start dockerd, which needs root");
     return 0;
   }
+  const bool is_podman = argument_count > 1 && std::string_view(arguments[1]) == "--podman";
+  if (is_podman && ::system("command -v podman > /dev/null") != 0) {
+    std::puts("SKIPPED: there is no Podman; scripts/install_dependencies.sh installs it");
+    return 0;
+  }
   namespace test = omnisandbox::docker::test;
   int code = 1;
   try {
-    test::the_engine.emplace();
+    test::the_engine.emplace(is_podman ? omnisandbox::docker::EngineKind::podman
+                                       : omnisandbox::docker::EngineKind::docker);
     test::the_engine->start();
     test::the_engine->make_image("test:1");
     code = RUN_ALL_TESTS();

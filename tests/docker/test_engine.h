@@ -21,8 +21,9 @@
 
 #include "docker/engine/engine.h"
 
-/// A container engine of the tests' own: the real dockerd with its own socket, folders and control
-/// groups, without any network of the host's. Ended by its pid. One serves most of a test program.
+/// A container engine of the tests' own: the real dockerd, or the real Podman, with its own socket,
+/// folders and control groups, without any network of the host's. Ended by its pid. One serves most
+/// of a test program.
 namespace omnisandbox::docker::test {
 
 namespace fs = std::filesystem;
@@ -43,6 +44,9 @@ struct TestEngineOptions {
 
 class TestEngine {
  public:
+  explicit TestEngine(EngineKind kind = EngineKind::docker) : kind_(kind) {}
+
+  /// Forks.
   void start(const TestEngineOptions& options = {}) {
     data_bytes_ = options.data_bytes;
     std::string folder = "/tmp/omnisandbox-engine-XXXXXX";
@@ -53,6 +57,12 @@ class TestEngine {
     fs::permissions(folder_, fs::perms(0755));
     static int engines = 0;
     group_ = "/test-engine-" + std::to_string(::getpid()) + "-" + std::to_string(++engines);
+    if (kind_ == EngineKind::podman) {
+      // Else it takes the places of the machine's own Podman, whose containers it would count as
+      // gone, and the journal, which containers do not have.
+      std::ofstream(folder_ / "containers.conf")
+          << "[engine]\nlock_type = \"file\"\nevents_logger = \"file\"\n";
+    }
     pid_ = ::fork();
     if (pid_ == 0) {
       be_engine();
@@ -65,14 +75,18 @@ class TestEngine {
       }
       if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
         pid_ = -1;
-        throw std::runtime_error("dockerd ended at once; see " + log());
+        throw std::runtime_error(std::string(program()) + " ended at once; see " + log());
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    throw std::runtime_error("dockerd did not answer within a minute; see " + log());
+    throw std::runtime_error(std::string(program()) + " did not answer within a minute; see " +
+                             log());
   }
 
   ~TestEngine() {
+    if (engine_ && kind_ == EngineKind::podman) {
+      end_containers();
+    }
     engine_.reset();
     if (pid_ > 0) {
       ::kill(pid_, SIGTERM);
@@ -88,6 +102,7 @@ class TestEngine {
     }
   }
 
+  EngineKind kind() const { return kind_; }
   std::string address() const { return "unix://" + (folder_ / "engine.sock").string(); }
   std::string log() const { return (folder_ / "log").string(); }
   const fs::path& folder() const { return folder_; }
@@ -135,6 +150,18 @@ class TestEngine {
   std::string ballast() const {
     return "/proc/" + std::to_string(pid_) + "/root" + (folder_ / "data/ballast").string();
   }
+  const char* program() const { return kind_ == EngineKind::podman ? "podman" : "dockerd"; }
+
+  /// Those of Podman do not end with it.
+  void end_containers() const {
+    if (const auto listed =
+            engine_->call_json({.target = "/containers/json?all=1"}, soon(), "list")) {
+      for (const auto& container : *listed) {
+        static_cast<void>(engine_->remove(container.value("Id", ""), soon()));
+      }
+    }
+  }
+
   [[noreturn]] void be_engine() const {
     // Gone with this process, also after a crash; what it mounts stays in a namespace of its own.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -152,6 +179,17 @@ class TestEngine {
     ::dup2(file, 1);
     ::dup2(file, 2);
     const std::string root = folder_.string();
+    if (kind_ == EngineKind::podman) {
+      // Its monitors write to the working folder that a container ran out of memory.
+      fs::current_path(folder_);
+      ::setenv("CONTAINERS_CONF", (root + "/containers.conf").c_str(), 1);
+      // runc, because crun does not take control groups of both versions at once.
+      ::execlp("podman", "podman", "--root", (root + "/data").c_str(), "--runroot",
+               (root + "/exec").c_str(), "--tmpdir", (root + "/libpod").c_str(), "--storage-driver",
+               "vfs", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "system", "service",
+               "--time", "0", address().c_str(), static_cast<char*>(nullptr));
+      ::_exit(127);
+    }
     ::execlp("dockerd", "dockerd", "-H", address().c_str(), "--data-root", (root + "/data").c_str(),
              "--exec-root", (root + "/exec").c_str(), "--pidfile", (root + "/pid").c_str(),
              "--cgroup-parent", group_.c_str(), "--bridge=none", "--iptables=false",
@@ -160,6 +198,7 @@ class TestEngine {
     ::_exit(127);
   }
 
+  const EngineKind kind_;
   fs::path folder_;
   std::string group_;
   std::size_t data_bytes_ = 0;

@@ -8,6 +8,7 @@
 
 #include "docker/container_check.h"
 #include "docker/engine/engine.h"
+#include "docker/podman_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using nlohmann::json;
@@ -19,6 +20,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const json asked = {{"Image", "sha256:1"},
                       {"User", "65534"},
                       {"HostConfig", {{"CapDrop", {"ALL"}}, {"PidsLimit", 65}}}};
+  if (omnisandbox::docker::check_podman_container(asked, inspected)) {
+    const json& host = inspected.at("HostConfig");
+    if (host.value("Privileged", false) || host.value("PidsLimit", json()) != 65 ||
+        !host.value("Binds", json::array()).empty() || !inspected.at("BoundingCaps").empty()) {
+      std::abort();
+    }
+  }
   if (omnisandbox::docker::check_container(asked, inspected)) {
     const json& host = inspected.at("HostConfig");
     if (host.value("Privileged", false) || host.value("PidsLimit", json()) != 65 ||

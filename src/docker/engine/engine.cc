@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -24,6 +26,11 @@ constexpr unsigned status_not_found = 404;
 constexpr unsigned status_conflict = 409;
 // Docker's engine finishes a removal also when nobody waits for its answer. Others may not.
 constexpr std::string_view finishing_server = "Docker/";
+// Of Podman's own API; later versions of Podman answer to it as well.
+constexpr std::string_view podman_prefix = "/libpod/";
+constexpr std::string_view podman_api = "/v4.0.0";
+constexpr unsigned oldest_podman = 4;
+constexpr std::chrono::milliseconds podman_pause{50};
 
 EngineRequest removal_of(const std::string& id) {
   return {.method = "DELETE", .target = "/containers/" + id + "?force=1&v=1"};
@@ -115,6 +122,16 @@ Expected<void> Engine::greet(const Patience& patience) {
                             base::printable(address_), newest->major, newest->minor,
                             oldest_api.major, oldest_api.minor);
   }
+  unsigned podman_major = 0;
+  podman_ = answer.podman;
+  if (!podman_.empty() &&
+      (std::from_chars(podman_.data(), podman_.data() + podman_.size(), podman_major).ec !=
+           std::errc() ||
+       podman_major < oldest_podman)) {
+    return base::make_error(ErrorKind::unavailable,
+                            "the engine at {} is Podman {}, and {}.0 or later is needed",
+                            base::printable(address_), base::printable(podman_, 40), oldest_podman);
+  }
   api_ = std::min(*newest, newest_api);
   finishes_requests_ = answer.server.starts_with(finishing_server);
   give_back(std::move(connection));
@@ -122,6 +139,9 @@ Expected<void> Engine::greet(const Patience& patience) {
 }
 
 std::string Engine::versioned(std::string_view target) const {
+  if (target.starts_with(podman_prefix)) {
+    return fmt::format("{}{}", podman_api, target);
+  }
   return fmt::format("/v{}.{}{}", api_.major, api_.minor, target);
 }
 
@@ -210,11 +230,13 @@ Expected<ImageFacts> Engine::image(const std::string& name, const Patience& pati
 
 Expected<std::string> Engine::create_container(const std::string& name, const json& body,
                                                const Patience& patience) {
-  const json answer =
-      TRY(call_json({.method = "POST",
-                     .target = "/containers/create?name=" + query_text(name),
-                     .body = body.dump(-1, ' ', false, json::error_handler_t::replace)},
-                    patience, "create the container"));
+  const bool is_podman = kind() == EngineKind::podman;
+  const json answer = TRY(call_json(
+      {.method = "POST",
+       .target = (is_podman ? "/libpod/containers/create?name=" : "/containers/create?name=") +
+                 query_text(name),
+       .body = body.dump(-1, ' ', false, json::error_handler_t::replace)},
+      patience, "create the container"));
   std::string id = text_in(answer, "Id");
   const bool is_hexadecimal = std::all_of(id.begin(), id.end(), [](char c) {
     return std::isxdigit(static_cast<unsigned char>(c)) != 0;
@@ -226,7 +248,9 @@ Expected<std::string> Engine::create_container(const std::string& name, const js
 }
 
 Expected<json> Engine::inspect(const std::string& id, const Patience& patience) {
-  return call_json({.target = "/containers/" + id + "/json"}, patience, "inspect the container");
+  const std::string_view prefix = kind() == EngineKind::podman ? podman_prefix : "/";
+  return call_json({.target = fmt::format("{}containers/{}/json", prefix, id)}, patience,
+                   "inspect the container");
 }
 
 Expected<ContainerState> Engine::state(const std::string& id, const Patience& patience) {
@@ -250,9 +274,12 @@ Expected<ContainerState> Engine::state(const std::string& id, const Patience& pa
 
 Expected<RawStream> Engine::attach(const std::string& id, const Patience& patience) {
   auto connection = TRY(EngineConnection::open(socket_path_, patience));
+  // Podman looks for the keys that detach a terminal in every input, unless there are none.
+  const std::string_view keys = kind() == EngineKind::podman ? "&detachKeys=" : "";
   return connection->upgrade(
       {.method = "POST",
-       .target = versioned("/containers/" + id + "/attach?stream=1&stdin=1&stdout=1&stderr=1")},
+       .target = versioned(
+           fmt::format("/containers/{}/attach?stream=1&stdin=1&stdout=1&stderr=1{}", id, keys))},
       patience);
 }
 
@@ -289,13 +316,24 @@ Expected<int> Engine::wait(const std::string& id, const Patience& patience) {
 }
 
 Expected<void> Engine::remove(const std::string& id, const Patience& patience) {
-  const EngineAnswer answer = TRY(call(removal_of(id), patience));
-  // A conflict: somebody else is removing it already.
-  if (answer.status >= first_failure_status && answer.status != status_not_found &&
-      answer.status != status_conflict) {
-    return engine_refusal(answer, "remove the container");
+  for (;;) {
+    const EngineAnswer answer = TRY(call(removal_of(id), patience));
+    if (answer.status < first_failure_status || answer.status == status_not_found) {
+      return {};
+    }
+    if (kind() != EngineKind::podman) {
+      // A conflict: somebody else is removing it already.
+      return answer.status == status_conflict
+                 ? Expected<void>()
+                 : Expected<void>(engine_refusal(answer, "remove the container"));
+    }
+    // Podman refuses while a container ends by itself (its "state improper"), and leaves it there.
+    if (std::chrono::steady_clock::now() + podman_pause >= patience.until ||
+        patience.stop.stop_requested()) {
+      return engine_refusal(answer, "remove the container");
+    }
+    std::this_thread::sleep_for(podman_pause);
   }
-  return {};
 }
 
 bool Engine::request_removal(const std::string& id, const Patience& patience) {

@@ -25,6 +25,9 @@ inline constexpr ApiVersion oldest_api{1, 41};
 inline constexpr ApiVersion newest_api{1, 51};
 std::optional<ApiVersion> parse_api_version(std::string_view text);
 
+/// Podman has Docker's API and one of its own, beneath "/libpod/" on the same socket.
+enum class EngineKind : std::uint8_t { docker, podman };
+
 /// What an image says about itself.
 struct ImageFacts {
   std::string id;                    ///< sha256:… of its configuration
@@ -52,8 +55,11 @@ class Engine {
 
   const std::string& address() const noexcept { return address_; }
   ApiVersion api() const noexcept { return api_; }
+  EngineKind kind() const noexcept {
+    return podman_.empty() ? EngineKind::docker : EngineKind::podman;
+  }
 
-  /// `target` without the version: "/containers/json".
+  /// `target` without the version: "/containers/json", "/libpod/containers/json".
   Expected<EngineAnswer> call(EngineRequest request, const Patience& patience);
   /// The same for an answer that must be JSON, with a status below 300.
   Expected<nlohmann::json> call_json(EngineRequest request, const Patience& patience,
@@ -68,9 +74,10 @@ class Engine {
       EngineRequest request,
       const std::function<Expected<void>(const EngineConnection::Sink&)>& produce,
       const Patience& patience);
-  /// Returns the id.
+  /// `body` is in the words of this kind of engine. Returns the id.
   Expected<std::string> create_container(const std::string& name, const nlohmann::json& body,
                                          const Patience& patience);
+  /// The container in the words of this kind of engine.
   Expected<nlohmann::json> inspect(const std::string& id, const Patience& patience);
   Expected<ContainerState> state(const std::string& id, const Patience& patience);
   Expected<RawStream> attach(const std::string& id, const Patience& patience);
@@ -105,6 +112,7 @@ class Engine {
   const std::string address_;
   const std::string socket_path_;
   ApiVersion api_{};
+  std::string podman_;  // its version; empty: Docker, or who speaks as Docker does
   bool finishes_requests_ = false;
   std::mutex mutex_;
   std::vector<std::unique_ptr<EngineConnection>> idle_;  // guarded by mutex_

@@ -265,6 +265,9 @@ class EngineConnection::Impl {
     if (const auto found = parser.get().find(http::field::server); found != parser.get().end()) {
       answer.server.assign(found->value().data(), found->value().size());
     }
+    if (const auto found = parser.get().find("Libpod-Api-Version"); found != parser.get().end()) {
+      answer.podman.assign(found->value().data(), found->value().size());
+    }
     return answer;
   }
 

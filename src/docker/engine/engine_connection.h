@@ -32,6 +32,7 @@ struct EngineAnswer {
   std::string body{};
   std::string api_version{};  ///< of the engine, where it says so
   std::string server{};       ///< likewise, "Docker/20.10.24 (linux)"
+  std::string podman{};       ///< Podman's version, where it is Podman
 };
 
 /// A connection that has become a stream of bytes in both directions.

@@ -40,8 +40,10 @@ TEST(Engine, VersionsAreNegotiated) {
 }
 
 TEST(Engine, WhoIsTooOldOrNoEngineIsRefused) {
-  for (const char* head : {"Api-Version: 1.40\r\n", "Api-Version: 1\r\n", "Api-Version: x.y\r\n",
-                           "Api-Version: 1.41.2\r\n", ""}) {
+  for (const char* head :
+       {"Api-Version: 1.40\r\n", "Api-Version: 1\r\n", "Api-Version: x.y\r\n",
+        "Api-Version: 1.41.2\r\n", "Api-Version: 1.41\r\nLibpod-Api-Version: 3.4.4\r\n",
+        "Api-Version: 1.41\r\nLibpod-Api-Version: x\r\n", ""}) {
     FakeEngine fake([&](std::string_view) {
       return "HTTP/1.1 200 OK\r\n" + std::string(head) + "Content-Length: 0\r\n\r\n";
     });
@@ -49,6 +51,27 @@ TEST(Engine, WhoIsTooOldOrNoEngineIsRefused) {
     ASSERT_FALSE(engine) << head;
     EXPECT_EQ(engine.error().kind, ErrorKind::unavailable);
   }
+}
+
+TEST(Engine, PodmanIsAskedInItsOwnWords) {
+  std::vector<std::string> targets;
+  FakeEngine fake([&](std::string_view request) {
+    targets.emplace_back(request.substr(0, request.find(" HTTP")));
+    const std::string body = R"({"Id": "abc", "State": {"Running": true}})";
+    return "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n"
+           "Content-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  });
+  const auto engine = Engine::find(fake.address(), for_ms(5000));
+  ASSERT_TRUE(engine) << engine.error().message;
+  EXPECT_EQ((*engine)->kind(), EngineKind::podman);
+  EXPECT_TRUE((*engine)->create_container("a b", {}, for_ms(5000)));
+  EXPECT_TRUE((*engine)->state("abc", for_ms(5000)));
+  EXPECT_TRUE((*engine)->start("abc", for_ms(5000)));
+  EXPECT_THAT(targets,
+              testing::ElementsAre("GET /_ping", "POST /v4.0.0/libpod/containers/create?name=a%20b",
+                                   "GET /v4.0.0/libpod/containers/abc/json",
+                                   "POST /v1.41/containers/abc/start"));
 }
 
 TEST(Engine, AMissingEngineIsSaidWithWhatToDo) {
@@ -194,6 +217,21 @@ TEST(Engine, ARemovalIsLeftToThoseAloneWhoFinishIt) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     EXPECT_EQ(came, is_left) << server;
+  }
+}
+
+TEST(Engine, PodmanIsAskedAgainWhenItRefusesARemoval) {
+  for (const auto& [podman, calls] : {std::pair{"Libpod-Api-Version: 4.3.1\r\n", 3}, {"", 1}}) {
+    std::atomic<int> removals = 0;
+    FakeEngine fake([&, head = std::string(podman)](std::string_view request) {
+      const bool is_refused = request.starts_with("DELETE ") && ++removals < 3;
+      return "HTTP/1.1 " + std::string(is_refused ? "500 Internal Server Error" : "200 OK") +
+             "\r\n" + head + "Api-Version: 1.41\r\nContent-Length: 0\r\n\r\n";
+    });
+    const auto engine = Engine::find(fake.address(), for_ms(5000));
+    ASSERT_TRUE(engine) << engine.error().message;
+    EXPECT_EQ((*engine)->remove("some", for_ms(20'000)).has_value(), calls == 3) << podman;
+    EXPECT_EQ(removals, calls) << podman;
   }
 }
 

@@ -57,7 +57,8 @@ class Row {
         workers_(*Workers::create(policy_, Guests::modules, 16 << 20, OMNISANDBOX_WORKER_PROGRAM,
                                   nullptr)) {
     const auto deadline = Clock::now() + 30s;
-    code_ = *workers_->compile(bytes_of(fickle_guest()), deadline, {});
+    ModuleInput input = ModuleInput::borrow(bytes_of(fickle_guest()));
+    code_ = *workers_->compile(input, deadline, {});
     task_.code = code_.get();
     lease_ = std::make_unique<WorkerPool::Lease>(*workers_->borrow(deadline, {}));
     for (const std::string& input : inputs) {
