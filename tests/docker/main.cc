@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string_view>
@@ -12,6 +13,15 @@ namespace {
 std::optional<TestEngine> the_engine;
 }
 TestEngine& test_engine() { return *the_engine; }
+
+// What images, the command line and records do is the same code for both engines, and each of these
+// takes a second or two.
+constexpr const char* podman_quick =
+    "DockerMounts.AReadOnly*:DockerMounts.AWritable*:DockerPool.Each*:DockerRun.TheContainer*:"
+    "DockerRun.Endings*:DockerRun.ADeadline*:DockerSession.Files*:DockerCopy.Files*";
+constexpr const char* podman_thorough =
+    "DockerMounts.*:DockerNetwork.*:DockerPool.*:DockerRun.*:DockerSession.*:DockerCopy.*:"
+    "DockerImages.AnArchive*:DockerCommandLine.AfterAKill*";
 }  // namespace omnisandbox::docker::test
 
 int main(int argument_count, char** arguments) {
@@ -30,6 +40,10 @@ int main(int argument_count, char** arguments) {
     return 0;
   }
   namespace test = omnisandbox::docker::test;
+  if (is_podman && ::testing::GTEST_FLAG(filter) == "*") {
+    const bool is_thorough = std::getenv("OMNISANDBOX_THOROUGH") != nullptr;
+    ::testing::GTEST_FLAG(filter) = is_thorough ? test::podman_thorough : test::podman_quick;
+  }
   int code = 1;
   try {
     test::the_engine.emplace(is_podman ? omnisandbox::docker::EngineKind::podman

@@ -57,8 +57,9 @@ class Row {
         workers_(*Workers::create(policy_, Guests::modules, 16 << 20, OMNISANDBOX_WORKER_PROGRAM,
                                   nullptr)) {
     const auto deadline = Clock::now() + 30s;
-    ModuleInput input = ModuleInput::borrow(bytes_of(fickle_guest()));
-    code_ = *workers_->compile(input, deadline, {});
+    const auto text = fickle_guest();
+    ModuleInput guest = ModuleInput::borrow(bytes_of(text));
+    code_ = *workers_->compile(guest, deadline, {});
     task_.code = code_.get();
     lease_ = std::make_unique<WorkerPool::Lease>(*workers_->borrow(deadline, {}));
     for (const std::string& input : inputs) {
