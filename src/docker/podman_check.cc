@@ -76,8 +76,8 @@ Expected<void> match_mounts(std::string_view field, const json& told, const json
   }
   const auto missing = std::find(is_found.begin(), is_found.end(), false);
   if (missing != is_found.end()) {
-    return another_than_asked(
-        field, asked[static_cast<std::size_t>(missing - is_found.begin())], told);
+    return another_than_asked(field, asked[static_cast<std::size_t>(missing - is_found.begin())],
+                              told);
   }
   return {};
 }
@@ -118,9 +118,8 @@ void translate_limits(json& host) {
     if (name.starts_with(limit_prefix)) {
       name.erase(0, limit_prefix.size());
     }
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-      return static_cast<char>(std::tolower(c));
-    });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (name == "nproc" && member(limit, "Soft") == podman_user_processes &&
         member(limit, "Hard") == podman_user_processes) {
       continue;  // podman_request asks for it

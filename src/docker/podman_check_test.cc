@@ -62,9 +62,14 @@ json asked() {
 }
 
 json told_mount(const std::string& source, const std::string& target, bool is_writable) {
-  return {{"Type", "bind"},    {"Source", source},     {"Destination", target},
-          {"Driver", ""},      {"Mode", ""},           {"Options", {"bind"}},
-          {"RW", is_writable}, {"Propagation", "rprivate"}};
+  return {{"Type", "bind"},
+          {"Source", source},
+          {"Destination", target},
+          {"Driver", ""},
+          {"Mode", ""},
+          {"Options", {"bind"}},
+          {"RW", is_writable},
+          {"Propagation", "rprivate"}};
 }
 
 json rlimit(const std::string& name, std::uint64_t limit) {
@@ -96,8 +101,7 @@ json told() {
         {"Healthcheck", {{"Test", {"NONE"}}}},
         {"Hostname", "sandbox"}}},
       {"HostConfig",
-       {{"Binds",
-         {"/opt/init:/.omnisandbox/init:bind,ro,rprivate", "/a:/data:rw,rprivate,bind"}},
+       {{"Binds", {"/opt/init:/.omnisandbox/init:bind,ro,rprivate", "/a:/data:rw,rprivate,bind"}},
         {"CgroupMode", "private"},
         {"Cgroups", "default"},
         {"LogConfig", {{"Type", "none"}, {"Size", "0B"}}},
@@ -159,7 +163,8 @@ TEST(PodmanCheck, WhateverElsePodmanTellsIsRefused) {
   const std::string init = "/opt/init:/.omnisandbox/init:bind,ro,rprivate";
   constexpr auto unavailable = ErrorKind::unavailable;
   const std::vector<Lie> lies = {
-      {"a further bind", host("Binds", {init, "/a:/data:bind,rw,rprivate", "/:/host:bind,ro,rprivate"})},
+      {"a further bind",
+       host("Binds", {init, "/a:/data:bind,rw,rprivate", "/:/host:bind,ro,rprivate"})},
       {"one bind twice", host("Binds", {init, init, "/a:/data:bind,rw,rprivate"})},
       {"a bind is missing", host("Binds", {init}), unavailable},
       {"no binds", host("Binds", nullptr), unavailable},
@@ -182,8 +187,7 @@ TEST(PodmanCheck, WhateverElsePodmanTellsIsRefused) {
       {"a shared mount", [](json& told) { told["Mounts"][1]["Propagation"] = "shared"; }},
       {"a relabelled mount", [](json& told) { told["Mounts"][1]["Mode"] = "Z"; }},
       {"a mount is missing", [](json& told) { told["Mounts"].erase(1); }, unavailable},
-      {"a further tree",
-       [](json& told) { told["HostConfig"]["Tmpfs"]["/run"] = "rw,rprivate"; }},
+      {"a further tree", [](json& told) { told["HostConfig"]["Tmpfs"]["/run"] = "rw,rprivate"; }},
       {"a copied tree",
        [](json& told) {
          told["HostConfig"]["Tmpfs"]["/tmp"] =
@@ -200,7 +204,8 @@ TEST(PodmanCheck, WhateverElsePodmanTellsIsRefused) {
       {"trees of another shape", host("Tmpfs", {1, 2}), ErrorKind::io},
       {"a further capability", top("BoundingCaps", {"CAP_CHOWN", "CAP_SYS_ADMIN"})},
       {"an effective capability", top("EffectiveCaps", {"CAP_SYS_PTRACE"})},
-      {"a harmless further capability", top("BoundingCaps", {"CAP_CHOWN", "CAP_KILL"}), unavailable},
+      {"a harmless further capability", top("BoundingCaps", {"CAP_CHOWN", "CAP_KILL"}),
+       unavailable},
       {"one capability less", top("BoundingCaps", nullptr), unavailable},
       {"no word of capabilities", [](json& told) { told.erase("BoundingCaps"); }, unavailable},
       {"control groups of the host", host("CgroupMode", "host")},

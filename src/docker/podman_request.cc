@@ -61,8 +61,7 @@ json podman_request(const std::string& name, const json& asked) {
   const bool has_network = member(host, "NetworkMode") == "host";
   json limits = json::array({rlimit("nproc", podman_user_processes, podman_user_processes)});
   for (const json& limit : member(host, "Ulimits")) {
-    limits.push_back(
-        rlimit(text_in(limit, "Name"), member(limit, "Soft"), member(limit, "Hard")));
+    limits.push_back(rlimit(text_in(limit, "Name"), member(limit, "Soft"), member(limit, "Hard")));
   }
   json request = {
       {"name", name},

@@ -37,9 +37,17 @@ class Report(unittest.TestCase):
         ratio = {"what": "a thing", "ours": "ours", "against": "theirs", "low": 1.0, "median": 1.25, "high": 1.5, "bar": 2}
         text = report.page({"time": "now", "machine": {"cpu": "c", "cores": 2, "kernel": "k", "load": [0.5]}, "ratios": [ratio],
                             "left_out": {"crun": "it is not installed"}, "charts": ["python"],
+                            "runs": {"in flight 64": {"worker": {"unit": "runs_per_second", "rounds": [15000.0, 16000.0, 17000.0],
+                                                                 "threads": 66, "descriptors": 28}}},
+                            "footprint": [{"what": "a session", "count": 1000, "memory_kib_each": 1461.4, "private_kib_each": 1400.0,
+                                           "descriptors_each": 0.5, "threads_each": 0, "processes_each": 0}],
+                            "containers": [{"part": "a pool", "name": "docker exec", "median_ms": 44.25, "lowest_ms": 40.0, "highest_ms": 50.0},
+                                           {"part": "a pool", "what": "pool / docker exec", "value": 0.05, "relation": "at most", "bar": 0.2,
+                                            "met": True}],
                             "micro": {"a_bench": {"benchmarks": [{"name": "BM/x", "unit": "us", "times": [1.0, 2.0, 3.0]}]},
                                       "b_bench": {"error": "no engine"}}})
-        for part in ("1.25 [1.00 … 1.50]", "≤ 2: met", "crun (it is not installed)", "python.svg", "`BM/x`", "2.00 us", "no engine"):
+        for part in ("1.25 [1.00 … 1.50]", "≤ 2: met", "crun (it is not installed)", "python.svg", "`BM/x`", "2.00 us", "no engine",
+                     "16,000 [15,000 … 17,000]", "66 | 28", "1,461 KiB", "44.2 ms", "at most 0.2: met"):
             self.assertIn(part, text)
 
     def test_charts_are_xml_with_a_bar_for_each(self):
