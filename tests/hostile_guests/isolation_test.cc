@@ -56,6 +56,7 @@ TEST_F(HostileNeighbours, NoAnswerComesFromAnotherThreadsPolicy) {
   const std::string module = guest_bytes("cat");
   std::atomic<int> wrong = 0;
   std::vector<std::jthread> workers;
+  workers.reserve(threads);
   for (int i = 0; i < threads; ++i) {
     workers.emplace_back([&, i] {
       Config config;
