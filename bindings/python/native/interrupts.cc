@@ -17,13 +17,19 @@
 namespace omnisandbox::python {
 namespace {
 
+struct InterruptibleRun {
+  std::stop_source* source = nullptr;
+  std::uint64_t interrupts_before = 0;  // those were for runs before it
+};
+
 /// What the handler tells, and the thread that acts on it: stopping a run takes locks, which a
 /// handler must not.
 struct Watch {
   pid_t process = ::getpid();
   int wakeup = ::eventfd(0, EFD_CLOEXEC);
+  std::atomic<std::uint64_t> interrupts{0};  // how many there were
   std::mutex mutex;
-  std::vector<std::stop_source*> runs;  // under `mutex`
+  std::vector<InterruptibleRun> runs;  // under `mutex`
 };
 
 // Read by the handler. Never freed: a signal may come at any time.
@@ -32,9 +38,10 @@ std::atomic<void (*)(int)> python_handler{nullptr};
 
 void on_interrupt(int signal) {
   const int saved_errno = errno;
-  const Watch* watch = current.load();
+  Watch* watch = current.load();
   // After a fork the wakeup is the parent's as well.
   if (watch != nullptr && watch->process == ::getpid()) {
+    watch->interrupts.fetch_add(1);
     const std::uint64_t one = 1;
     static_cast<void>(!::write(watch->wakeup, &one, sizeof one));
   }
@@ -47,9 +54,13 @@ void on_interrupt(int signal) {
 void stop_runs_when_told(Watch& watch) {
   std::uint64_t count = 0;
   while (::read(watch.wakeup, &count, sizeof count) == sizeof count || errno == EINTR) {
+    // This thread may come late, when the run that was meant is over and another one has begun.
+    const std::uint64_t interrupts = watch.interrupts.load();
     const std::lock_guard lock(watch.mutex);
-    for (std::stop_source* run : watch.runs) {
-      run->request_stop();
+    for (const InterruptibleRun& run : watch.runs) {
+      if (run.interrupts_before < interrupts) {
+        run.source->request_stop();
+      }
     }
   }
 }
@@ -88,7 +99,7 @@ InterruptGuard::InterruptGuard(std::stop_source& source) {
   Watch& watch = watch_of_this_process();
   {
     const std::lock_guard lock(watch.mutex);
-    watch.runs.push_back(&source);
+    watch.runs.push_back({&source, watch.interrupts.load()});
   }
   source_ = &source;
   if (now.sa_handler != &on_interrupt) {  // else this is a run within the callback of another
@@ -112,7 +123,7 @@ InterruptGuard::~InterruptGuard() {
   }
   Watch& watch = watch_of_this_process();
   const std::lock_guard lock(watch.mutex);
-  std::erase(watch.runs, source_);
+  std::erase_if(watch.runs, [this](const InterruptibleRun& run) { return run.source == source_; });
 }
 
 }  // namespace omnisandbox::python

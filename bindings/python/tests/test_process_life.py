@@ -47,6 +47,27 @@ def test_ctrl_c_ends_a_run(run: str):
     assert done.stdout == "interrupted after a while\n42\n", done.stderr
 
 
+LATE = """
+import os, random, signal, threading, time
+from omnisandbox import Config, Sandbox
+signal.signal(signal.SIGINT, lambda number, frame: None)
+box = Sandbox(Config(timeout=60), isolation="in_process")
+stopped = 0
+for attempt in range(200):
+    sender = threading.Thread(target=lambda: (time.sleep(random.random() * 0.002), os.kill(os.getpid(), signal.SIGINT)))
+    sender.start()
+    stopped += not box.run_python("1").ok
+    sender.join()
+    assert box.run_python("6 * 7").value == "42", attempt
+print("ran", stopped > 0)
+"""
+
+
+def test_an_interrupt_ends_no_later_run():
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "ran True\n", done.stdout + done.stderr
+
+
 def _has_commands() -> bool:
     import omnisandbox
 
