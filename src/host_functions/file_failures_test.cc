@@ -86,8 +86,14 @@ TEST_F(FileFailures, AQuotaThatIsUsedUpIsSaidAndTheOldContentStays) {
     const bool works = with_calls_answered(
         {call},
         [&](const seccomp_data& data) {
-          const bool makes_a_file = data.nr != SYS_openat2 ||
-                                    (pointed_to<open_how>(data, 2)->flags & O_ACCMODE) != O_RDONLY;
+          // A sanitizer writes to a pipe, to see whether memory is there.
+          struct stat status {};
+          const bool is_elsewhere =
+              data.nr == SYS_write &&
+              (::fstat(static_cast<int>(data.args[0]), &status) != 0 || !S_ISREG(status.st_mode));
+          const bool makes_a_file =
+              !is_elsewhere && (data.nr != SYS_openat2 ||
+                                (pointed_to<open_how>(data, 2)->flags & O_ACCMODE) != O_RDONLY);
           answered += makes_a_file ? 1 : 0;
           return makes_a_file ? CallAnswer::refused(EDQUOT) : CallAnswer::carried_out();
         },
