@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "entries.h"
 #include "omnisandbox/interpreter.h"
 #include "omnisandbox/process_sandbox.h"
 #include "omnisandbox/runtime.h"
@@ -47,11 +48,6 @@ struct Usage {
   }
 };
 
-std::int64_t entries(const fs::path& folder) {
-  std::error_code ignored;
-  return std::distance(fs::directory_iterator(folder, ignored), {});
-}
-
 void add(Usage& usage, const fs::path& process) {
   std::ifstream rollup(process / "smaps_rollup");
   for (std::string name; rollup >> name;) {
@@ -62,7 +58,7 @@ void add(Usage& usage, const fs::path& process) {
       usage.private_bytes += kibibytes * 1024;
     }
   }
-  usage.descriptors += entries(process / "fd");
+  usage.descriptors += bench::entries_in(process / "fd");
   ++usage.processes;
   for (const auto& thread : fs::directory_iterator(process / "task")) {
     ++usage.threads;

@@ -18,6 +18,7 @@
 #include "docker/marked_stream.h"
 #include "docker/stream_demultiplexer.h"
 #include "docker/test_engine.h"
+#include "entries.h"
 #include "omnisandbox/docker_sandbox.h"
 
 extern char** environ;
@@ -51,16 +52,6 @@ std::string first_line_with(const std::string& file, const std::string& key) {
 }
 
 double own_memory_kib() { return std::stod(first_line_with("/proc/self/status", "VmRSS:")); }
-
-std::size_t entries_in(const std::filesystem::path& folder) {
-  std::error_code problem;
-  std::size_t count = 0;
-  for (const auto& ignored : std::filesystem::directory_iterator(folder, problem)) {
-    static_cast<void>(ignored);
-    ++count;
-  }
-  return count;
-}
 
 /// Runs a program with its output thrown away; whether it ended with 0.
 bool ran(const std::vector<std::string>& arguments) {
@@ -102,7 +93,7 @@ struct Traces {
   std::size_t networks = 0;
   std::size_t volumes = 0;
   std::size_t processes = 0;  ///< that serve containers
-  std::size_t files = 0;      ///< of containers, in the engine's folder, and ours in /tmp
+  std::int64_t files = 0;     ///< of containers, in the engine's folder, and ours in /tmp
   bool operator==(const Traces&) const = default;
 };
 
@@ -222,7 +213,7 @@ class Bench {
     report_.figure("seconds", milliseconds_since(start) / 1000);
     const Traces after = settle(before);
     report_.at_most("failures", failed, 0);
-    const auto left = [](std::size_t now, std::size_t then) {
+    const auto left = [](auto now, auto then) {
       return static_cast<double>(now) - static_cast<double>(then);
     };
     report_.at_most("containers left", left(after.containers, before.containers), 0);
@@ -336,9 +327,10 @@ class Bench {
       found.processes += is_shim || text.starts_with("/.omnisandbox/init") ? 1 : 0;
     }
     for (const char* folder : {"data/containers", "data/overlay2", "data/vfs/dir"}) {
-      found.files += entries_in(engine_.folder() / folder);
+      found.files += omnisandbox::bench::entries_in(engine_.folder() / folder);
     }
-    found.files += entries_in("/tmp") + entries_in("/dev/shm");
+    found.files +=
+        omnisandbox::bench::entries_in("/tmp") + omnisandbox::bench::entries_in("/dev/shm");
     return found;
   }
 

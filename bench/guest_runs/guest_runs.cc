@@ -8,11 +8,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <iterator>
 #include <map>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "entries.h"
 
 namespace omnisandbox::bench {
 namespace {
@@ -37,10 +38,6 @@ void print(std::string_view unit, const std::vector<double>& samples, std::strin
              fmt::join(samples, ", "), answer);
 }
 
-std::ptrdiff_t entries(const char* folder) {
-  return std::distance(std::filesystem::directory_iterator(folder), {});
-}
-
 void time_echo(const RunGuest& run, int runs) {
   const std::string input(input_bytes, 'a');
   std::vector<double> samples;
@@ -56,8 +53,8 @@ void time_echo(const RunGuest& run, int runs) {
 
 void time_threads(const RunGuest& run, int runs, int threads) {
   const std::string input(input_bytes, 'a');
-  std::ptrdiff_t descriptors_used = 0;
-  std::ptrdiff_t threads_used = 0;
+  std::int64_t descriptors_used = 0;
+  std::int64_t threads_used = 0;
   std::atomic<int> done = 0;
   const auto start = Clock::now();
   {
@@ -67,8 +64,8 @@ void time_threads(const RunGuest& run, int runs, int threads) {
         for (int mine = 0; mine < runs / threads; ++mine) {
           echo_once(run, input);
           if (++done == runs / 2) {
-            descriptors_used = entries("/proc/self/fd");
-            threads_used = entries("/proc/self/task");
+            descriptors_used = entries_in("/proc/self/fd");
+            threads_used = entries_in("/proc/self/task");
           }
         }
       });

@@ -4,11 +4,11 @@
 
 namespace omnisandbox::test {
 
+/// Whether everything is tested, as before a change lands: OMNISANDBOX_THOROUGH is set.
+inline bool is_thorough() { return std::getenv("OMNISANDBOX_THOROUGH") != nullptr; }
+
 /// How often a test repeats what is random or wears things out: `quick` times, so that all tests
-/// take two minutes while one works, or `thorough` times where the environment has
-/// OMNISANDBOX_THOROUGH=1, as before a change lands.
-inline int rounds(int quick, int thorough) {
-  return std::getenv("OMNISANDBOX_THOROUGH") == nullptr ? quick : thorough;
-}
+/// take two minutes while one works, or `thorough` times.
+inline int rounds(int quick, int thorough) { return is_thorough() ? thorough : quick; }
 
 }  // namespace omnisandbox::test

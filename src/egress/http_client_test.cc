@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <future>
 
-#include "base/test_sanitizer.h"
 #include "egress/http_test_server.h"
 #include "linux/test_scarce_descriptors.h"
 
@@ -471,7 +470,7 @@ TEST_F(HttpClientTest, AResetAtAnyStageIsAnErrorAndTheNextFetchWorks) {
 }
 
 TEST_F(HttpClientTest, WithoutADescriptorNothingIsSentAndTheNextFetchWorks) {
-  if (omnisandbox::test::has_shadow_memory) {
+  if (!linux_::can_be_without_descriptors) {
     GTEST_SKIP() << "the sanitizer needs descriptors itself, to look at memory";
   }
   Server server{Server::answering([](const RawRequest&) { return response(200); })};

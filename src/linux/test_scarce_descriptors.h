@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/test_sanitizer.h"
 #include "linux/fd.h"
 
 namespace omnisandbox::linux_ {
@@ -42,6 +43,10 @@ class ScarceDescriptors {
   rlimit before_{};
   std::vector<Fd> taken_;
 };
+
+/// Whether this program itself can do without. A sanitizer looks through a pipe whether memory is
+/// there, and without one takes an object for none.
+inline constexpr bool can_be_without_descriptors = !test::has_shadow_memory;
 
 /// How many files this process has open.
 inline std::ptrdiff_t open_descriptors() {

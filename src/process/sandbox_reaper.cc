@@ -1,9 +1,9 @@
 #include "process/sandbox_reaper.h"
 
-#include <system_error>
 #include <utility>
 
 #include "linux/thread_calls.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::process {
 
@@ -27,11 +27,12 @@ bool SandboxReaper::hand_over(std::unique_ptr<PreparedSandbox>& ended) {
     return false;
   }
   if (!thread_.joinable()) {
-    try {
-      thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
-    } catch (const std::system_error&) {
-      return false;  // no more threads for this user
+    auto started = linux_::start_thread("to take ended sandboxes away",
+                                        [this](const std::stop_token& stop) { work(stop); });
+    if (!started) {
+      return false;
     }
+    thread_ = std::move(*started);
   }
   ended_.push_back(std::move(ended));
   return true;

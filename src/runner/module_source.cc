@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstring>
 #include <filesystem>
 #include <span>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "wasm/cache/digest.h"
 #include "wasm/limits.h"
 #include "wasm/module/module_text.h"
+#include "wasm/module/preamble.h"
 
 namespace omnisandbox::runner {
 namespace {
@@ -24,8 +24,6 @@ namespace {
 constexpr std::string_view oci_prefix = "oci:";
 constexpr std::string_view pin_mark = "@sha256:";
 constexpr std::size_t digest_digits = 64;
-// A binary begins with it; four bytes follow, by which modules and components differ.
-constexpr std::array<char, 4> preamble{'\0', 'a', 's', 'm'};
 
 std::string_view without_pin(std::string_view text) noexcept {
   return text.substr(0, text.rfind(pin_mark));
@@ -80,18 +78,16 @@ bool names_a_module(std::string_view text) noexcept {
 bool is_component(std::span<const std::byte> bytes) { return wasm::is_component_source(bytes); }
 
 LoadableModule loadable_bytes(std::string name, std::string bytes) {
-  return {.name = std::move(name),
-          .is_component = is_component(std::as_bytes(std::span(bytes))),
-          .content = std::move(bytes)};
+  const bool has_component = is_component(std::as_bytes(std::span(bytes)));
+  return {.name = std::move(name), .is_component = has_component, .content = std::move(bytes)};
 }
 
 Expected<LoadableModule> find_module(const ModuleSource& source) {
   if (!source.is_oci) {
     const linux_::Fd file = TRY(linux_::open_regular_file(source.path));
-    std::array<std::byte, preamble.size() + 4> first{};
+    std::array<std::byte, wasm::preamble_bytes> first{};
     const std::size_t length = TRY(linux_::read_full(file, first));
-    if (length == first.size() &&
-        std::memcmp(first.data(), preamble.data(), preamble.size()) == 0) {
+    if (wasm::begins_as_binary(std::span(first).first(length))) {
       return LoadableModule{.name = source.name(),
                             .is_component = is_component(first),
                             .content = ModuleFile{.path = source.path, .sha256 = source.sha256}};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/test_effort.h"
 #include "docker/docker_fixture.h"
 
 namespace omnisandbox::docker::test {
@@ -41,8 +42,8 @@ int main(int argument_count, char** arguments) {
   }
   namespace test = omnisandbox::docker::test;
   if (is_podman && ::testing::GTEST_FLAG(filter) == "*") {
-    const bool is_thorough = std::getenv("OMNISANDBOX_THOROUGH") != nullptr;
-    ::testing::GTEST_FLAG(filter) = is_thorough ? test::podman_thorough : test::podman_quick;
+    ::testing::GTEST_FLAG(filter) =
+        omnisandbox::test::is_thorough() ? test::podman_thorough : test::podman_quick;
   }
   int code = 1;
   try {

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/test_sanitizer.h"
 #include "docker/engine/engine_address.h"
 #include "docker/engine/fake_engine.h"
 #include "linux/test_scarce_descriptors.h"
@@ -160,7 +159,7 @@ TEST(Engine, RefusalsCarryWhatTheEngineSaid) {
 }
 
 TEST(Engine, WithoutADescriptorItIsNotAskedAndTheNextCallWorks) {
-  if (omnisandbox::test::has_shadow_memory) {
+  if (!linux_::can_be_without_descriptors) {
     GTEST_SKIP() << "the sanitizer needs descriptors itself, to look at memory";
   }
   FakeEngine fake(

@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 
-#include "base/test_sanitizer.h"
 #include "egress/proxy/client_hello_bytes.h"
 #include "egress/proxy/limits.h"
 #include "egress/proxy/proxy_test_client.h"
@@ -396,7 +395,7 @@ TEST_F(HttpProxy, NothingIsAnsweredAfterTheDeadline) {
 }
 
 TEST_F(HttpProxy, WithoutDescriptorsItIsNotStartedOrWhoComesWaits) {
-  if (omnisandbox::test::has_shadow_memory) {
+  if (!linux_::can_be_without_descriptors) {
     GTEST_SKIP() << "the sanitizer needs descriptors itself, to look at memory";
   }
   start({server_.host_and_port()});

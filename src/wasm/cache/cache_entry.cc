@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/module/preamble.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -90,10 +91,9 @@ Digest CacheKey::name() const {
 }
 
 bool is_cache_entry(std::span<const std::byte> bytes) noexcept {
-  constexpr std::array<char, 4> wasm_magic{'\0', 'a', 's', 'm'};
   return bytes.size() >= entry_tail_bytes &&
          std::memcmp(bytes.last(magic.size()).data(), magic.data(), magic.size()) == 0 &&
-         std::memcmp(bytes.data(), wasm_magic.data(), wasm_magic.size()) != 0;
+         !begins_as_binary(bytes);
 }
 
 Expected<std::vector<std::byte>> encode_entry(const CacheEntry& entry, const CacheSecret& secret) {

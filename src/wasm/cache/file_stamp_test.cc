@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "linux/file_system.h"
-#include "wasm/cache/changed_files.h"
+#include "wasm/cache/test_changed_files.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {

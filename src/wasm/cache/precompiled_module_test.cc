@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "wasm/cache/changed_files.h"
+#include "wasm/cache/test_changed_files.h"
 #include "wasm/module/module_text.h"
 #include "wasm/test_support.h"
 

@@ -3,8 +3,8 @@
 
 #include "linux/file_system.h"
 #include "wasm/cache/cache_folder.h"
-#include "wasm/cache/changed_files.h"
 #include "wasm/cache/module_cache.h"
+#include "wasm/cache/test_changed_files.h"
 #include "wasm/module/module_input.h"
 #include "wasm/test_support.h"
 

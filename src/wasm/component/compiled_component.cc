@@ -1,13 +1,13 @@
 #include "wasm/component/compiled_component.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_handles.h"
+#include "wasm/cache/load_cached.h"
 #include "wasm/component/host/interfaces.h"
 #include "wasm/component/limits.h"
 #include "wasm/component/wasi/interfaces.h"
@@ -92,32 +92,15 @@ ComponentOwner load_code(const ComponentEngine& engine, std::span<const std::byt
   return ComponentOwner(error == nullptr ? component : nullptr);
 }
 
-ComponentOwner map_code(const ComponentEngine& engine, const linux_::Fd& file) {
+Expected<ComponentOwner> map_code(const ComponentEngine& engine, const std::string& path) {
   wasmtime_component_t* component = nullptr;
   const ErrorOwner error(
-      wasmtime_component_deserialize_file(engine.get(), linux_::name_of(file).c_str(), &component));
-  return ComponentOwner(error == nullptr ? component : nullptr);
-}
-
-struct Cached {
-  ComponentOwner component;
-  ComponentShape shape;
-};
-
-std::optional<Cached> find_in(const ModuleCache& cache, const CacheKey& key,
-                              const ComponentEngine& engine, ModuleCache::Access access) {
-  const auto found = cache.find(key, access);
-  const auto* shape = found ? std::get_if<ComponentShape>(&found->shape) : nullptr;
-  if (shape == nullptr) {
-    return std::nullopt;
+      wasmtime_component_deserialize_file(engine.get(), path.c_str(), &component));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the compiled component {} is no use: {}",
+                            base::printable(path), message_of(*error));
   }
-  ComponentOwner component =
-      found->file.is_open() ? map_code(engine, found->file) : load_code(engine, found->code());
-  if (component == nullptr && found->file.is_open()) {
-    return find_in(cache, key, engine, ModuleCache::Access::read);  // without /proc, for instance
-  }
-  return component == nullptr ? std::nullopt
-                              : std::optional<Cached>({std::move(component), *shape});
+  return ComponentOwner(component);
 }
 
 }  // namespace
@@ -159,10 +142,17 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::find_or_co
   }
   const std::string fingerprint = component_fingerprint(engine.fuel());
   CacheKey key{.module = input.digest(), .engine = sha256(std::as_bytes(std::span(fingerprint)))};
-  if (auto cached = find_in(*cache, key, engine, ModuleCache::Access::map_or_read)) {
+  auto cached = load_cached<ComponentShape>(
+      *cache, key,
+      [&](const linux_::Fd& file) {
+        auto mapped = map_code(engine, linux_::name_of(file));
+        return mapped ? *std::move(mapped) : nullptr;
+      },
+      [&](std::span<const std::byte> code) { return load_code(engine, code); });
+  if (cached) {
     TRY(check_start_memory(cached->shape, memory_limit_bytes));
     return std::shared_ptr<const CompiledComponent>(
-        new CompiledComponent(std::move(cached->component), cached->shape, CacheUse::hit));
+        new CompiledComponent(std::move(cached->code), cached->shape, CacheUse::hit));
   }
   const auto bytes = TRY(input.bytes());
   auto compiled = TRY(compile_as(CacheUse::miss, engine, bytes, memory_limit_bytes));
@@ -189,14 +179,8 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
 
 Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
     const ComponentEngine& engine, const std::string& path, const ComponentShape& shape) {
-  wasmtime_component_t* raw = nullptr;
-  const ErrorOwner error(wasmtime_component_deserialize_file(engine.get(), path.c_str(), &raw));
-  if (error != nullptr) {
-    return base::make_error(ErrorKind::invalid_argument, "the compiled component {} is no use: {}",
-                            base::printable(path), message_of(*error));
-  }
   return std::shared_ptr<const CompiledComponent>(
-      new CompiledComponent(ComponentOwner(raw), shape, CacheUse::none));
+      new CompiledComponent(TRY(map_code(engine, path)), shape, CacheUse::none));
 }
 
 Expected<std::string> CompiledComponent::serialize() const {

@@ -1,7 +1,6 @@
 #include "wasm/component/component_shape.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -9,13 +8,13 @@
 #include "wasm/component/limits.h"
 #include "wasm/module/binary_reader.h"
 #include "wasm/module/module_shape.h"
+#include "wasm/module/preamble.h"
 
 namespace omnisandbox::wasm::component {
 namespace {
 
 constexpr std::uint8_t core_module_section = 1;
 constexpr std::uint8_t component_section = 4;
-constexpr std::size_t preamble_bytes = 8;
 // Components in components; tools nest two or three.
 constexpr int max_nesting = 16;
 
@@ -79,11 +78,7 @@ std::uint64_t ComponentShape::start_memory_bytes() const noexcept {
 
 bool is_component(std::span<const std::byte> bytes) noexcept {
   // "\0asm", version 13, layer 1. A later version is refused by the engine, with its own message.
-  constexpr std::array<std::uint8_t, 4> magic = {0x00, 'a', 's', 'm'};
-  return bytes.size() >= preamble_bytes &&
-         std::equal(magic.begin(), magic.end(), bytes.begin(),
-                    [](std::uint8_t left, std::byte right) { return std::byte{left} == right; }) &&
-         bytes[6] == std::byte{1} && bytes[7] == std::byte{0};
+  return begins_as_binary(bytes) && bytes[6] == std::byte{1} && bytes[7] == std::byte{0};
 }
 
 Expected<void> check_start_memory(const ComponentShape& shape, std::uint64_t memory_limit_bytes) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "linux/file_handles.h"
+#include "wasm/cache/load_cached.h"
 #include "wasm/limits.h"
 #include "wasm/module/module_text.h"
 
@@ -154,25 +154,7 @@ ModuleOwner map_code(Engine& engine, const std::string& path) {
   return ModuleOwner(error == nullptr ? module : nullptr);
 }
 
-struct LoadedCode {
-  ModuleOwner module;
-  ModuleShape shape;
-};
-
-std::optional<LoadedCode> find_in(const ModuleCache& cache, const CacheKey& key, Engine& engine,
-                                  ModuleCache::Access access) {
-  const auto found = cache.find(key, access);
-  const auto* shape = found ? std::get_if<ModuleShape>(&found->shape) : nullptr;
-  if (shape == nullptr) {
-    return std::nullopt;
-  }
-  ModuleOwner module = found->file.is_open() ? map_code(engine, linux_::name_of(found->file))
-                                             : load_code(engine, found->code());
-  if (module == nullptr && found->file.is_open()) {
-    return find_in(cache, key, engine, ModuleCache::Access::read);  // without /proc, for instance
-  }
-  return module == nullptr ? std::nullopt : std::optional<LoadedCode>({std::move(module), *shape});
-}
+using LoadedModule = LoadedCode<ModuleOwner, ModuleShape>;
 
 Digest engine_digest(const Engine& engine) {
   const std::string fingerprint = engine.fingerprint();
@@ -201,8 +183,8 @@ void add_to(const ModuleCache& cache, const CacheKey& key, const ModuleShape& sh
 }
 
 /// A file that `seal` made, with its shape.
-Expected<LoadedCode> load_sealed(Engine& engine, std::span<const std::byte> bytes,
-                                 const ModuleCache* cache) {
+Expected<LoadedModule> load_sealed(Engine& engine, std::span<const std::byte> bytes,
+                                   const ModuleCache* cache) {
   if (cache == nullptr) {
     return base::make_error(ErrorKind::invalid_argument,
                             "the module is compiled already, and without a module cache nothing "
@@ -218,7 +200,7 @@ Expected<LoadedCode> load_sealed(Engine& engine, std::span<const std::byte> byte
                             "the module was compiled for another engine, processor or policy "
                             "(fuel_limit); compile the .wasm file again");
   }
-  return LoadedCode{std::move(module), *shape};
+  return LoadedModule{std::move(module), *shape};
 }
 
 }  // namespace
@@ -252,9 +234,13 @@ Expected<std::shared_ptr<const CompiledModule>> CompiledModule::compile(
   CacheKey key;
   if (cache != nullptr) {
     key = {.module = input.digest(), .engine = engine_digest(engine)};
-    if (const auto cached = find_in(*cache, key, engine, ModuleCache::Access::map_or_read)) {
+    const auto cached = load_cached<ModuleShape>(
+        *cache, key,
+        [&](const linux_::Fd& file) { return map_code(engine, linux_::name_of(file)); },
+        [&](std::span<const std::byte> code) { return load_code(engine, code); });
+    if (cached) {
       TRY(check_module_shape(cached->shape, memory_limit_bytes));
-      return link(engine, cached->module.get(), cached->shape, CacheUse::hit);
+      return link(engine, cached->code.get(), cached->shape, CacheUse::hit);
     }
   }
   const auto bytes = TRY(input.bytes());

@@ -10,17 +10,10 @@
 #include "wasm/limits.h"
 #include "wasm/module/module_shape.h"
 #include "wasm/module/module_text.h"
+#include "wasm/module/preamble.h"
 
 namespace omnisandbox::wasm {
 namespace {
-
-// Magic and version of a binary, by which modules and components differ.
-constexpr std::size_t preamble_bytes = 8;
-
-bool is_binary(std::span<const std::byte> bytes) noexcept {
-  return bytes.size() >= preamble_bytes && bytes[0] == std::byte{0} && bytes[1] == std::byte{'a'} &&
-         bytes[2] == std::byte{'s'} && bytes[3] == std::byte{'m'};
-}
 
 Expected<void> check_pin(const ModuleFile& file, const Digest& digest) {
   if (file.sha256.empty() || hex_of(digest) == file.sha256) {
@@ -68,7 +61,7 @@ Expected<ModuleInput> ModuleInput::open(const ModuleFile& file,
     input.own_.resize(TRY(linux_::read_full_at(input.unread_, input.own_, 0)));
     input.bytes_ = input.own_;
   }
-  if (!input.digest_ || !is_binary(input.bytes_)) {
+  if (!input.digest_ || !begins_as_binary(input.bytes_)) {
     TRY(input.read());
     return input;
   }
@@ -107,7 +100,7 @@ Expected<void> ModuleInput::read() {
     TRY(check_pin(origin_, digest()));
   }
   // What is no binary is small, or compiled already, and is not looked up by its digest alone.
-  if (lasting && is_binary(bytes_) && stamp_of(TRY(linux_::stat_of(unread_))) == *lasting) {
+  if (lasting && begins_as_binary(bytes_) && stamp_of(TRY(linux_::stat_of(unread_))) == *lasting) {
     cache_->remember_digest(*lasting, digest());
   }
   unread_.reset();

@@ -1,13 +1,13 @@
 #include "wasm/module/module_shape.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "base/units.h"
 #include "wasm/limits.h"
 #include "wasm/module/binary_reader.h"
+#include "wasm/module/preamble.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -31,8 +31,7 @@ Error cut_off(std::size_t position) {
 }
 
 Expected<void> check_header(BinaryReader& reader) {
-  constexpr std::array<std::uint8_t, 4> magic = {0x00, 'a', 's', 'm'};
-  for (const std::uint8_t expected : magic) {
+  for (const std::uint8_t expected : binary_magic) {
     if (reader.byte() != expected) {
       return base::make_error(
           ErrorKind::invalid_argument,
