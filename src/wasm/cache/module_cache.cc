@@ -131,7 +131,7 @@ Expected<ModuleCache::Found> ModuleCache::find(const CacheKey& key, Access acces
   std::optional<FileStamp> lasting;
   if (access == Access::map_or_read) {
     if (auto unchanged = find_unchanged(key, file, stamp_of(status))) {
-      return {Found{.file = std::move(file), .bytes = {}, .shape = *std::move(unchanged)}};
+      return {Found{.file = std::move(file), .bytes = {}, .shape = *unchanged}};
     }
     const auto kind = linux_::file_system_of(file);
     lasting = kind && kind->runs_code ? lasting_stamp(file) : std::nullopt;
