@@ -119,8 +119,8 @@ Expected<std::unique_ptr<DockerMachinery>> DockerMachinery::create(
       "omnisandbox-container-init", {.chosen = options.init_program,
                                      .installed = OMNISANDBOX_CONTAINER_INIT_INSTALLED,
                                      .purpose = "commands cannot be run in containers"}));
-  return std::unique_ptr<DockerMachinery>(
-      new DockerMachinery(options, TRY(linux_::path_of(program))));
+  std::string path = TRY(linux_::path_of(program));
+  return std::unique_ptr<DockerMachinery>(new DockerMachinery(options, std::move(path)));
 }
 
 Expected<std::shared_ptr<Engine>> DockerMachinery::engine(const Patience& patience) {

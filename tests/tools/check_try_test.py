@@ -18,7 +18,8 @@ class TryTest(unittest.TestCase):
 
     def test_passes_what_is_sound(self):
         for text in ("Made f() {\n  Made made;\n  made.one = TRY(one());\n  return made;\n}\n", "return Made{.one = TRY(one())};\n",
-                     "int f() {\n  return g(a, TRY(b()));\n}\n", "int f() {\n  TRY(g(a, b));\n}\n", "// {a, TRY(b)}\n"):
+                     "int f() {\n  return g(a, TRY(b()));\n}\n", "int f() {\n  TRY(g(a, b));\n}\n", "// {a, TRY(b)}\n",
+                     "auto made = std::make_unique<Made>(TRY(one()));\n", "Made* made = new Made(one());\nint two = TRY(two());\n"):
             self.assertEqual(self.check(text).returncode, 0, text)
 
     def test_finds_members_that_are_lost(self):
@@ -28,6 +29,13 @@ class TryTest(unittest.TestCase):
             result = self.check(text)
             self.assertEqual(result.returncode, 1, text)
             self.assertRegex(result.stdout, r"src/a.cc:[12]: TRY after the first value")
+
+    def test_finds_memory_that_is_lost(self):
+        for text in ("return std::unique_ptr<Made>(new Made(TRY(one())));\n", "return new Made{TRY(one())};\n",
+                     "return std::unique_ptr<Made<int>>(\n    new Made<int>(one(), f(TRY(two()))));\n"):
+            result = self.check(text)
+            self.assertEqual(result.returncode, 1, text)
+            self.assertIn("given to `new`", result.stdout)
 
 
 if __name__ == "__main__":

@@ -462,6 +462,10 @@ TEST_F(HttpProxy, EndingLeavesNothingBehind) {
     proxy_.reset();
   }
   EXPECT_EQ(count("/proc/self/fd"), descriptors);
+  // The kernel lists a thread a little longer than a join waits for it.
+  for (int wait = 0; wait < 1000 && count("/proc/self/task") > threads; ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   EXPECT_EQ(count("/proc/self/task"), threads);
   // In the middle of a request and of a tunnel, too.
   start({silent.host_and_port()});

@@ -179,8 +179,9 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
 
 Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::load(
     const ComponentEngine& engine, const std::string& path, const ComponentShape& shape) {
+  ComponentOwner component = TRY(map_code(engine, path));
   return std::shared_ptr<const CompiledComponent>(
-      new CompiledComponent(TRY(map_code(engine, path)), shape, CacheUse::none));
+      new CompiledComponent(std::move(component), shape, CacheUse::none));
 }
 
 Expected<std::string> CompiledComponent::serialize() const {

@@ -1,8 +1,8 @@
 #include "wasm/module/timed_work.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <utility>
 
+#include "linux/signals.h"
 #include "wasm/limits.h"
 
 namespace omnisandbox::wasm {
@@ -16,23 +16,17 @@ void* run_work(void* argument) {
 
 }  // namespace
 
-Expected<void> start_detached(std::function<void()> work) {
+Expected<WorkThread> WorkThread::start(std::function<void()> work) {
   auto argument = std::make_unique<std::function<void()>>(std::move(work));
+  pthread_t thread{};
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) {
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     error = pthread_attr_setstacksize(&attributes, compiler_stack_bytes);
-    // The thread inherits the mask: the program's signal handlers do not expect to run on it.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread{};
     if (error == 0) {
+      const linux_::SignalsBlocked blocked;
       error = pthread_create(&thread, &attributes, &run_work, argument.get());
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
   }
   if (error != 0) {
@@ -41,7 +35,21 @@ Expected<void> start_detached(std::function<void()> work) {
     return failure;
   }
   static_cast<void>(argument.release());  // the thread's now
-  return {};
+  return WorkThread(thread);
+}
+
+WorkThread::WorkThread(WorkThread&& other) noexcept
+    : thread_(std::exchange(other.thread_, std::nullopt)) {}
+
+WorkThread::~WorkThread() {
+  if (thread_) {
+    pthread_detach(*thread_);
+  }
+}
+
+void WorkThread::join() {
+  pthread_join(*thread_, nullptr);
+  thread_.reset();
 }
 
 }  // namespace omnisandbox::wasm

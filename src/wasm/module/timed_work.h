@@ -1,5 +1,7 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -18,9 +20,27 @@
 /// leave behind.
 namespace omnisandbox::wasm {
 
-/// Starts `work` on a detached thread with the compiler's stack and all signals blocked. Error:
-/// `unavailable` when no thread can be made.
-Expected<void> start_detached(std::function<void()> work);
+/// A thread with the compiler's stack and all signals blocked: the program's handlers do not expect
+/// to run on it. Where nobody joined it, it is left behind.
+class WorkThread {
+ public:
+  /// Error: `unavailable` when no thread can be made.
+  static Expected<WorkThread> start(std::function<void()> work);
+
+  WorkThread(WorkThread&& other) noexcept;
+  WorkThread& operator=(WorkThread&&) = delete;
+  WorkThread(const WorkThread&) = delete;
+  WorkThread& operator=(const WorkThread&) = delete;
+  ~WorkThread();
+
+  /// Returns when the thread has ended. Once only.
+  void join();
+
+ private:
+  explicit WorkThread(pthread_t thread) : thread_(thread) {}
+
+  std::optional<pthread_t> thread_;
+};
 
 /// `work`'s result, or `timeout` or `cancelled` where the deadline or the stop came first: then it
 /// goes on by itself, so it must own all that it uses. `place` is held as long as it does.
@@ -41,7 +61,7 @@ Expected<T> finish_until(std::function<Expected<T>()> work, Slots::Lease place,
     std::optional<Expected<T>> result;
   };
   const auto job = std::make_shared<Job>(std::move(place), std::move(work));
-  auto started = start_detached([job] {
+  auto thread = WorkThread::start([job] {
     Expected<T> result = base::make_error(ErrorKind::unavailable, "the module was not compiled");
     try {
       result = job->work();
@@ -55,12 +75,13 @@ Expected<T> finish_until(std::function<Expected<T>()> work, Slots::Lease place,
     }
     job->done.notify_all();
   });
-  if (!started) {
-    return std::move(started).error();
+  if (!thread) {
+    return std::move(thread).error();
   }
   std::unique_lock lock(job->mutex);
-  job->done.wait_until(lock, stop, deadline, [&] { return job->result.has_value(); });
-  if (job->result) {
+  if (job->done.wait_until(lock, stop, deadline, [&] { return job->result.has_value(); })) {
+    lock.unlock();
+    thread->join();  // what libraries keep for it is freed, even if the program ends right now
     return std::move(*job->result);
   }
   return stop.stop_requested()
