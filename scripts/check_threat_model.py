@@ -44,15 +44,15 @@ class Listed:
         self.names = {test["name"].removesuffix(".in_worker") for test in tests}
         commands = [test.get("command", []) for test in tests]
         self.words = {word for command in commands for word in command}
-        # A program that ctest runs as a whole lists its tests itself.
-        programs = {command[0] for command in commands if len(command) == 1 and command[0].endswith("_test")}
-        for program in programs:
-            self.names.update(self.tests_of(program))
+        # A program that ctest runs as a whole, or in parts of many tests, lists them itself.
+        for command in commands:
+            if command[:1] and command[0].endswith("_test") and all("--gtest_filter=" in word and "*" in word for word in command[1:]):
+                self.names.update(self.tests_of(command))
 
     @staticmethod
-    def tests_of(program):
+    def tests_of(command):
         suite = ""
-        done = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, "--gtest_list_tests"], capture_output=True, text=True, check=False)
         for line in done.stdout.splitlines():
             if line.startswith("  "):
                 yield suite + line.split("#")[0].strip()

@@ -28,15 +28,19 @@ class Inspector(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
-    def check(self, target, *last):
-        """Lists, calls, and then does what is in `last`: each is a process of its own that takes its time to start."""
+    def check(self, target, *quick):
+        """All of it, or what is in `quick`: each is a process of its own that takes a second of a processor to start."""
+        for check in (self.check_tools, self.check_call, self.check_denial, self.check_policy) if support.THOROUGH else quick:
+            check(target)
+
+    def check_tools(self, target):
         tools = {tool["name"]: tool for tool in self.ask(target, "--method", "tools/list")["tools"]}
         self.assertEqual(set(tools), {"run_python", "run_javascript", "run_wasm", "read_file", "list_files", "explain_policy"})
         self.assertEqual(tools["run_python"]["inputSchema"]["required"], ["code"])
+
+    def check_call(self, target):
         result = self.ask(target, "--method", "tools/call", "--tool-name", "run_python", "--tool-arg", "code=6 * 7")
         self.assertEqual((result["isError"], result["structuredContent"]["value"]), (False, "42"))
-        for check in (self.check_denial, self.check_policy) if support.THOROUGH else last:
-            check(target)
 
     def check_denial(self, target):
         result = self.ask(target, "--method", "tools/call", "--tool-name", "read_file", "--tool-arg", "path=/etc/shadow")
@@ -55,13 +59,13 @@ class Inspector(Case):
         # It would take the options of the server for its own.
         script = self.write("server", f'#!/bin/sh\nexec "{support.COMMAND}" mcp --policy "{self.policy_of_files()}"\n')
         os.chmod(script, 0o700)
-        self.check([script], self.check_denial)
+        self.check([script], self.check_tools, self.check_denial)
 
     def test_by_http(self):
         # This version sends no headers of its own.
         server = HttpServer(self, "--policy", self.policy_of_files(), "--no-token", token=None)
         server.read_errors()
-        self.check([server.url, "--transport", "http"], self.check_policy)
+        self.check([server.url, "--transport", "http"], self.check_call, self.check_policy)
 
 
 if __name__ == "__main__":

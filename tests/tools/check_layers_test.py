@@ -21,7 +21,7 @@ class LayersTest(unittest.TestCase):
                 path = root / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            return subprocess.run([CHECK, folder], capture_output=True, text=True)
+            return subprocess.run([sys.executable, CHECK, folder], capture_output=True, text=True)
 
     def test_passes_downward_includes(self):
         result = self.check({"src/policy/q.cc": '#include "policy/p.h"\n#include "policy/host/h.h"\n#include <vector>\n'})

@@ -25,7 +25,7 @@ class ThreatModelTest(unittest.TestCase):
                                + table}.items():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_text(text)
-            command = [CHECK, str(root)]
+            command = [sys.executable, CHECK, str(root)]
             environment = dict(os.environ)
             if listed is not None:
                 ctest = root / "bin" / "ctest"
@@ -33,6 +33,9 @@ class ThreatModelTest(unittest.TestCase):
                 tests = [{"name": name, "command": [word.replace("ROOT", str(root)) for word in words]} for name, words in listed.items()]
                 ctest.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps({'tests': tests})}\nEND\n")
                 ctest.chmod(0o755)
+                walls = root / "bin" / "walls_test"
+                walls.write_text("#!/bin/sh\necho Walls.\ncase $1 in *=-*) echo '  NotRun';; *) echo '  Hold';; esac\n")
+                walls.chmod(0o755)
                 environment["PATH"] = f"{ctest.parent}:{environment['PATH']}"
                 command += ["--build", str(root)]
             return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -72,6 +75,13 @@ class ThreatModelTest(unittest.TestCase):
             result = self.check(WHOLE, {other: words for other, words in listed.items() if other != name})
             self.assertEqual(result.returncode, 1, name)
             self.assertIn("ctest does not", result.stdout)
+
+    def test_asks_a_program_for_the_tests_of_its_part(self):
+        others = {"end_to_end.walls": ["python3", "ROOT/tests/walls_test.py"], "fuzz_replay_wall_fuzzer": ["/bin/wall"]}
+        for words, code in ((["ROOT/bin/walls_test"], 0), (["ROOT/bin/walls_test", "--gtest_filter=Walls.H*"], 0),
+                            (["ROOT/bin/walls_test", "--gtest_filter=-Walls.H*"], 1)):
+            result = self.check(WHOLE, {"walls": words, **others})
+            self.assertEqual(result.returncode, code, words)
 
 
 if __name__ == "__main__":

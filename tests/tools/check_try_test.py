@@ -14,7 +14,7 @@ class TryTest(unittest.TestCase):
             source = pathlib.Path(folder) / "src/a.cc"
             source.parent.mkdir()
             source.write_text(text)
-            return subprocess.run([CHECK, folder], capture_output=True, text=True)
+            return subprocess.run([sys.executable, CHECK, folder], capture_output=True, text=True)
 
     def test_passes_what_is_sound(self):
         for text in ("Made f() {\n  Made made;\n  made.one = TRY(one());\n  return made;\n}\n", "return Made{.one = TRY(one())};\n",

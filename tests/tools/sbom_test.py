@@ -18,7 +18,7 @@ class Sbom(unittest.TestCase):
     def setUpClass(cls):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "first")
-            subprocess.run([SCRIPTS / "make_sbom.py", BUILD, "-o", file], check=True, capture_output=True)
+            subprocess.run([sys.executable, SCRIPTS / "make_sbom.py", BUILD, "-o", file], check=True, capture_output=True)
             cls.first = file.read_text(encoding="utf-8")
         # In another process, whose sets have another order.
         cls.second = make_sbom.text_of(make_sbom.document(check_sbom.ROOT, BUILD))
