@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs evaluations, confined commands and writes for a while, and kills their processes at random times.
 
-    tests/soak/soak.py [BUILD] [--minutes N | --evaluations N --commands N] [--seed S] [--most-kib-per-minute N]
+    tests/soak/soak.py [BUILD] [--minutes N | --evaluations N --commands N] [--in-flight N] [--seed S] [--most-kib-per-minute N]
 
 Two things go on at the same time. A server (`omnisandbox mcp`) answers evaluations, confined commands, reads and writes without
 a pause: its memory and its open descriptors must not grow, with all its processes together. Beside it single commands run, each
@@ -97,10 +97,13 @@ class Server(threading.Thread):
              ("write_file", {"path": "file", "content": "c" * 1000}), ("run_python", {"code": "open('/etc/passwd')"}),
              ("run_command", {"command": "rm", "args": ["-rf", "."]})]
 
-    def __init__(self, program, place, stop, problems, wanted=None):
+    def __init__(self, program, place, stop, problems, in_flight, wanted=None):
         super().__init__(daemon=True)
+        self.in_flight = in_flight
         self.wanted = wanted  # how often each kind is asked for at most; None: without an end
-        self.answered = {"evaluations": 0, "commands": 0, "others": 0}
+        self.asked = {"evaluations": 0, "commands": 0, "others": 0}
+        self.answered = dict(self.asked)
+        self.place_in_calls = 0
         self.seconds = 0.0
         self.place, self.stop, self.problems = place, stop, problems
         self.process = subprocess.Popen([program, "mcp", "--policy", place.policy, "--audit", place.audit], stdin=subprocess.PIPE,
@@ -108,39 +111,52 @@ class Server(threading.Thread):
         self.calls = 0
         self.samples = []  # (seconds, KiB, descriptors)
 
-    def ask(self, method, parameters):
+    def send(self, method, parameters):
+        """The number of the call."""
         self.calls += 1
         message = {"jsonrpc": "2.0", "id": self.calls, "method": method, "params": parameters}
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
+        return self.calls
+
+    def receive(self):
+        """The next answer to a call."""
         while True:
             line = self.process.stdout.readline()
             if not line:
                 raise EOFError("the server ended")
             answer = json.loads(line)
-            if answer.get("id") == self.calls:
+            if "id" in answer and "method" not in answer:
                 return answer
+
+    def next_call(self):
+        """What is to be asked next; None when all that is wanted was asked."""
+        if self.wanted and all(self.asked[kind] >= number for kind, number in self.wanted.items()):
+            return None
+        while True:
+            name, arguments = self.CALLS[self.place_in_calls % len(self.CALLS)]
+            self.place_in_calls += 1
+            kind = kind_of(name, arguments)
+            if not self.wanted or self.asked[kind] < self.wanted.get(kind, float("inf")):
+                self.asked[kind] += 1
+                return name, arguments, kind
 
     def run(self):
         try:
-            self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "soak", "version": "1"}})
+            self.send("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "soak", "version": "1"}})
+            self.receive()
             self.process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
             began = last = time.monotonic()
-            place = 0
-            while not self.stop.is_set():
-                name, arguments = self.CALLS[place % len(self.CALLS)]
-                place += 1
-                kind = kind_of(name, arguments)
-                if self.wanted and self.answered[kind] >= self.wanted.get(kind, float("inf")):
-                    if all(self.answered[each] >= number for each, number in self.wanted.items()):
-                        return
-                    continue
-                arguments = {key: str(self.place.work / value) if key == "path" else value for key, value in arguments.items()}
-                answer = self.ask("tools/call", {"name": name, "arguments": arguments})
-                wanted = name != "run_command" or arguments["command"] == "cat"
-                if name != "run_python" and answer["result"].get("isError", False) == wanted:
-                    self.problems.add(f"{name} {arguments}: {str(answer)[:300]}")
-                self.answered[kind] += 1
+            pending = {}
+            while True:
+                while len(pending) < self.in_flight and not self.stop.is_set() and (call := self.next_call()):
+                    name, arguments, _ = call
+                    arguments = {key: str(self.place.work / value) if key == "path" else value for key, value in arguments.items()}
+                    pending[self.send("tools/call", {"name": name, "arguments": arguments})] = call
+                if not pending:
+                    return
+                answer = self.receive()
+                self.check(*pending.pop(answer["id"]), answer)
                 now = time.monotonic()
                 self.seconds = now - began
                 if now - last >= SAMPLE_SECONDS:
@@ -148,6 +164,12 @@ class Server(threading.Thread):
                     self.samples.append((now - began, machine.resident_kib(self.process.pid), machine.descriptors_of(self.process.pid)))
         except (OSError, EOFError, ValueError, KeyError) as error:
             self.problems.add(f"the server: {error!r}")
+
+    def check(self, name, arguments, kind, answer):
+        wanted = name != "run_command" or arguments["command"] == "cat"
+        if name != "run_python" and answer["result"].get("isError", False) == wanted:
+            self.problems.add(f"{name} {arguments}: {str(answer)[:300]}")
+        self.answered[kind] += 1
 
     def end(self):
         self.process.stdin.close()
@@ -283,6 +305,7 @@ def main():
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--evaluations", type=int, default=0)
     parser.add_argument("--commands", type=int, default=0)
+    parser.add_argument("--in-flight", type=int, default=4, help="calls that the server has at a time")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--most-kib-per-minute", type=float, default=2048)
     args = parser.parse_args()
@@ -300,7 +323,7 @@ def main():
     print(f"{end}, seed {args.seed}, {program}", flush=True)
     # Both are compiled once, so that no compile is taken for growth.
     served, killed = Place(base, "served"), Place(base, "killed")
-    server = Server(program, served, stop, problems, wanted)
+    server = Server(program, served, stop, problems, args.in_flight, wanted)
     known = {server.process.pid}
     server.start()
     killer = Killer(program, killed, known, random.Random(args.seed), problems)
