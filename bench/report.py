@@ -65,11 +65,11 @@ def print_ratios(ratios):
               f"{ratio['what']}  {verdict(ratio)}")
 
 
-def run_comparison(build, quick):
+def run_comparison(build, quick, rounds):
     """run.py in a process of its own, as its user would run it."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "runs.json"
-        command = [sys.executable, ROOT / "bench" / "run.py", build, "--json", file, "--no-micro", "--rounds", "9"]
+        command = [sys.executable, ROOT / "bench" / "run.py", build, "--json", file, "--no-micro", "--rounds", str(rounds)]
         command += ["--only", QUICK_WORKLOADS] if quick else []
         done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL if quick else None)
         if done.returncode != 0:
@@ -199,12 +199,13 @@ def main():
     parser.add_argument("build", type=pathlib.Path, nargs="?", default=ROOT / "build" / "release")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs" / "benchmarks")
+    parser.add_argument("--rounds", type=int, default=9, help="of run.py; the intervals are made of them")
     parser.add_argument("--only-commands", action="store_true", help="leave run.py and the *_bench programs out")
     args = parser.parse_args()
     args.build = args.build.resolve()
     with contextlib.nullcontext() if args.quick else an_engine():
         measured, left_out = whole_commands.measure(args.build, QUICK_SECONDS if args.quick else FULL_SECONDS)
-    runs = {"ratios": [], "workloads": {}} if args.only_commands else run_comparison(args.build, args.quick)
+    runs = {"ratios": [], "workloads": {}} if args.only_commands else run_comparison(args.build, args.quick, args.rounds)
     ratios = [*ratios_of_runs(runs), *ratios_of_commands(measured)]
     print_ratios(ratios)
     for name, why in sorted(left_out.items()):

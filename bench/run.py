@@ -28,18 +28,24 @@ CONTESTANTS = {
     "bare": ("wasmtime C API", "bare_wasmtime_runs"),
     "wazero": ("wazero", "wazero_runs"),
     "native": ("native, -O2", "native_runs"),
+    "omnisandbox one core": ("OmniSandbox on one core", "omnisandbox_runs"),
+    "worker one core": ("… in workers on one core", "omnisandbox_worker_runs"),
+    "wazero one core": ("wazero on one core", "wazero_runs"),
 }
+# Kept on one core, and compared with the same program on all of them.
+ON_ONE_CORE = {"omnisandbox one core": "omnisandbox", "worker one core": "worker", "wazero one core": "wazero"}
 # What is measured: the programs' arguments (`extra` stands after the folder and the number of runs), and who takes part.
 # An argument FILE is a file of 4 KiB in a folder of its own, CACHE a new folder for each program.
 KERNELS = ("hash", "branches", "sieve", "nbody", "matrix", "json", "allocation")
 IN_FLIGHT = (1, 4, 16, 64, 256, 1000)
+SCALED = (4, 16)  # of them, those that are run on one core, too
 WORKLOADS = {
     "echo": dict(title="warm run of a small guest, 200 bytes in and out", what="echo", extra=[], runs=3000,
                  who=[*OURS, "bare", "wazero"]),
     "threads": dict(title="the same on 2 threads", what="threads", extra=["2"], runs=10000, who=[*OURS, "bare", "wazero"]),
     # Many more runs than are in flight: what starts with the first ones is not what is compared.
-    **{f"in flight {count}": dict(title=f"the same, {count:,} in flight", what="threads", extra=[str(count)], runs=20000, who=[*OURS, "wazero"])
-       for count in IN_FLIGHT},
+    **{f"in flight {count}": dict(title=f"the same, {count:,} in flight", what="threads", extra=[str(count)], runs=20000,
+                                 who=[*OURS, "wazero", *(ON_ONE_CORE if count in SCALED else [])]) for count in IN_FLIGHT},
     "first": dict(title="compiling the small guest and its first run, in everything new", what="first", extra=[], runs=10,
                   who=[*OURS, "bare", "wazero"]),
     "cached": dict(title="the same with a folder of compiled modules", what="cached", extra=["CACHE"], runs=20, who=[*OURS, "wazero"]),
@@ -54,6 +60,7 @@ WORKLOADS = {
 # `json` and `allocation`.
 BARS = {("omnisandbox", "echo", "bare"): 1.5, ("omnisandbox", "echo", "wazero"): 0.5, ("worker", "echo", "wazero"): 1.5,
         ("worker", "in flight 64", "wazero"): 1.0,
+        **{(mine, f"in flight {count}", f"{mine} one core"): 1 / 1.8 for mine in OURS for count in SCALED},
         **{("omnisandbox", f"compute {kernel}", "native"): 1.15 for kernel in ("hash", "branches", "sieve", "nbody")}}
 UNITS = {"us": "µs", "ms": "ms", "runs_per_second": "runs/s"}
 
@@ -72,7 +79,13 @@ def run_once(build, name, workload, folder):
     places = {"FILE": folder / "readable" / "file", "CACHE": folder / name}
     extra = [str(places.get(argument, argument)) for argument in workload["extra"]]
     command = [str(build / "bench" / CONTESTANTS[name][1]), workload["what"], str(build / "guests"), str(runs), *extra]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    cores = os.sched_getaffinity(0)
+    if name in ON_ONE_CORE:
+        os.sched_setaffinity(0, {min(cores)})  # the program inherits it
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    finally:
+        os.sched_setaffinity(0, cores)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed with exit code {done.returncode}: {done.stderr.strip()}")
     return json.loads(done.stdout)
@@ -134,7 +147,7 @@ def compare(results):
         for mine in OURS:
             if mine in by_name:
                 ratios += [ratio_of(workload, mine, by_name[mine], name, other)
-                           for name, other in by_name.items() if name not in OURS]
+                           for name, other in by_name.items() if name not in OURS and ON_ONE_CORE.get(name, mine) == mine]
     return ratios
 
 
@@ -150,7 +163,7 @@ def print_comparison(results, ratios):
         print(f"\n{WORKLOADS[workload]['title']}")
         for name, measured in by_name.items():
             s = spread(measured["rounds"])
-            line = f"  {CONTESTANTS[name][0]:<15} {number(s['median']):>8} {UNITS[measured['unit']]:<6} " \
+            line = f"  {CONTESTANTS[name][0]:<25} {number(s['median']):>8} {UNITS[measured['unit']]:<6} " \
                    f"[{number(s['lowest'])} … {number(s['highest'])}]"
             if "threads" in measured:
                 line += f"  {measured['threads']} threads, {measured['descriptors']} descriptors in the process"
