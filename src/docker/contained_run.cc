@@ -6,13 +6,13 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "docker/container.h"
+#include "docker/container_init_program.h"
 #include "docker/engine/engine.h"
 #include "docker/run_preparation.h"
 #include "docker/run_with_copies.h"
 #include "docker/sweep.h"
 #include "egress/proxy/proxy.h"
 #include "linux/file_handles.h"
-#include "linux/helper_program.h"
 #include "linux/threads.h"
 #include "policy/compiled_policy.h"
 #include "policy/container/container_grant.h"
@@ -115,10 +115,7 @@ class ContainedRun {
 
 Expected<std::unique_ptr<DockerMachinery>> DockerMachinery::create(
     const MachineryOptions& options) {
-  const linux_::Fd program = TRY(linux_::open_helper_program(
-      "omnisandbox-container-init", {.chosen = options.init_program,
-                                     .installed = OMNISANDBOX_CONTAINER_INIT_INSTALLED,
-                                     .purpose = "commands cannot be run in containers"}));
+  const linux_::Fd program = TRY(open_container_init(options.init_program));
   std::string path = TRY(linux_::path_of(program));
   return std::unique_ptr<DockerMachinery>(new DockerMachinery(options, std::move(path)));
 }

@@ -14,6 +14,7 @@
 #include "base/try.h"
 #include "linux/file_system.h"
 #include "wasm/component/component_shape.h"
+#include "wasm/interpreter/interpreter_folder.h"
 
 namespace omnisandbox::wasm::interpreter {
 namespace {
@@ -108,21 +109,7 @@ Expected<void> write_file(const std::string& path, std::string_view content) {
 }  // namespace
 
 InterpreterFiles InterpreterFiles::find(const std::string& asked_for) {
-  if (!asked_for.empty()) {
-    return InterpreterFiles(asked_for);
-  }
-  std::error_code failed;
-  const fs::path program = fs::read_symlink("/proc/self/exe", failed);
-  if (!failed) {
-    const fs::path prefix = program.parent_path().parent_path();
-    for (const fs::path& folder : {prefix / "interpreters",  // of a build
-                                   prefix / "lib" / "omnisandbox" / "interpreters"}) {
-      if (fs::is_directory(folder, failed)) {
-        return InterpreterFiles(folder.native());
-      }
-    }
-  }
-  return InterpreterFiles(OMNISANDBOX_INSTALLED_INTERPRETERS);
+  return InterpreterFiles(interpreter_folder(asked_for));
 }
 
 std::string InterpreterFiles::file(Language language, const char* suffix) const {

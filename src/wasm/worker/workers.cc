@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_system.h"
-#include "linux/helper_program.h"
 #include "linux/memory_file.h"
 #include "policy/compiled_policy.h"
 #include "wasm/component/compiled_component.h"
 #include "wasm/component/limits.h"
 #include "wasm/engine/engine.h"
 #include "wasm/limits.h"
+#include "wasm/worker/worker_program.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
@@ -50,13 +50,6 @@ Configure compiler_settings(Configure settings) {
   settings.role = Role::compiler;
   settings.data_bytes = compiler_data_bytes;
   return settings;
-}
-
-Expected<linux_::Fd> open_program(const std::string& chosen) {
-  return linux_::open_helper_program("omnisandbox-worker",
-                                     {.chosen = chosen,
-                                      .installed = OMNISANDBOX_WORKER_INSTALLED,
-                                      .purpose = "modules cannot run in a worker process"});
 }
 
 // More is not sent ahead: it must fit into the worker's socket together with a row's other runs.
@@ -97,8 +90,8 @@ Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy, Guests 
                                                    std::uint64_t memory_limit_bytes,
                                                    const std::string& program,
                                                    std::shared_ptr<const ModuleCache> cache) {
-  linux_::Fd for_pool = TRY(open_program(program));
-  linux_::Fd for_compiler = TRY(open_program(program));
+  linux_::Fd for_pool = TRY(open_worker_program(program));
+  linux_::Fd for_compiler = TRY(open_worker_program(program));
   return std::unique_ptr<Workers>(new Workers(
       settings_of(policy, guests, memory_limit_bytes), std::move(for_pool), std::move(for_compiler),
       linux_::Fd(), policy.compiled().limits().max_concurrent_runs, std::move(cache)));
@@ -108,7 +101,7 @@ Expected<std::unique_ptr<Workers>> Workers::create(const Policy& policy,
                                                    std::uint64_t memory_limit_bytes,
                                                    const std::string& program,
                                                    InterpreterCode interpreter) {
-  linux_::Fd for_pool = TRY(open_program(program));
+  linux_::Fd for_pool = TRY(open_worker_program(program));
   Configure settings = settings_of(policy, Guests::interpreter, memory_limit_bytes);
   settings.interpreter = interpreter.shape;
   std::unique_ptr<Workers> workers(
