@@ -148,9 +148,13 @@ int mcp_command(const Options& options) {
   }
   std::unique_ptr<mcp::ToolFolder> tools;
   if (options.tools_folder) {
-    tools = std::make_unique<mcp::ToolFolder>(
+    auto started = mcp::ToolFolder::start(
         server, workspace, *options.tools_folder,
         [](const std::string& problem) { print_problem("tools: " + problem); });
+    if (!started) {
+      return report_error(started.error(), exit_unavailable, options.json);
+    }
+    tools = *std::move(started);
   }
   Expected<void> served;
   {

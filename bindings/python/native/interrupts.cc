@@ -1,6 +1,5 @@
 #include "interrupts.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -9,10 +8,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
+
+#include "base/error.h"
+#include "linux/fd.h"
+#include "linux/threads.h"
 
 namespace omnisandbox::python {
 namespace {
@@ -26,7 +29,7 @@ struct InterruptibleRun {
 /// handler must not.
 struct Watch {
   pid_t process = ::getpid();
-  int wakeup = ::eventfd(0, EFD_CLOEXEC);
+  linux_::Fd wakeup{::eventfd(0, EFD_CLOEXEC)};
   std::atomic<std::uint64_t> interrupts{0};  // how many there were
   std::mutex mutex;
   std::vector<InterruptibleRun> runs;  // under `mutex`
@@ -43,7 +46,7 @@ void on_interrupt(int signal) {
   if (watch != nullptr && watch->process == ::getpid()) {
     watch->interrupts.fetch_add(1);
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(watch->wakeup, &one, sizeof one));
+    static_cast<void>(!::write(watch->wakeup.get(), &one, sizeof one));
   }
   errno = saved_errno;
   if (auto* handler = python_handler.load()) {
@@ -53,7 +56,7 @@ void on_interrupt(int signal) {
 
 void stop_runs_when_told(Watch& watch) {
   std::uint64_t count = 0;
-  while (::read(watch.wakeup, &count, sizeof count) == sizeof count || errno == EINTR) {
+  while (::read(watch.wakeup.get(), &count, sizeof count) == sizeof count || errno == EINTR) {
     // This thread may come late, when the run that was meant is over and another one has begun.
     const std::uint64_t interrupts = watch.interrupts.load();
     const std::lock_guard lock(watch.mutex);
@@ -69,15 +72,18 @@ void stop_runs_when_told(Watch& watch) {
 Watch& watch_of_this_process() {
   Watch* watch = current.load();
   if (watch == nullptr || watch->process != ::getpid()) {
-    watch = std::make_unique<Watch>().release();
+    auto made = std::make_unique<Watch>();
+    if (!made->wakeup.is_open()) {
+      throw Failure{base::make_error(ErrorKind::limit,
+                                     "no eventfd for Ctrl-C to end runs: {}; this process may open "
+                                     "no more files (ulimit -n)",
+                                     std::strerror(errno))};
+    }
+    unwrap(linux_::start_thread("for Ctrl-C to end runs", [watch = made.get()] {
+      stop_runs_when_told(*watch);
+    })).detach();
+    watch = made.release();
     current.store(watch);
-    // Signals are for the threads that Python knows.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([watch] { stop_runs_when_told(*watch); }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   return *watch;
 }

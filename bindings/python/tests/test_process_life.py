@@ -69,6 +69,29 @@ def test_an_interrupt_ends_no_later_run():
     assert done.stdout == "ran True\n", done.stdout + done.stderr
 
 
+NO_THREAD = """
+import os, resource
+from omnisandbox import Config, Sandbox, errors
+box = Sandbox(Config(), isolation="in_process")
+box.interpreter("python")
+# Less than the stack of one more thread may be mapped.
+mapped = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+before = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (mapped + (4 << 20), before[1]))
+try:
+    box.run_python("1")
+except errors.Error as error:
+    print(type(error).__name__, "for Ctrl-C to end runs" in str(error))
+resource.setrlimit(resource.RLIMIT_AS, before)
+print(box.run_python("6 * 7").value)
+"""
+
+
+def test_where_no_thread_can_be_started_a_run_says_so_and_a_later_one_works():
+    done = subprocess.run([sys.executable, "-c", NO_THREAD], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "LimitError True\n42\n", done.stdout + done.stderr
+
+
 def _has_commands() -> bool:
     import omnisandbox
 

@@ -42,14 +42,22 @@ ToolFolder::ToolFolder(Server& server, std::shared_ptr<const Workspace> workspac
       workspace_(std::move(workspace)),
       folder_(std::move(folder)),
       report_(std::move(report)),
-      ready_(std::make_shared<ReadyComponents>()) {
-  server_.expect_more_tools();
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    follow(stop);
-    const std::lock_guard lock(end_mutex_);
-    has_ended_ = true;
-    ended_.notify_all();
-  });
+      ready_(std::make_shared<ReadyComponents>()) {}
+
+Expected<std::unique_ptr<ToolFolder>> ToolFolder::start(
+    Server& server, std::shared_ptr<const Workspace> workspace, std::string folder,
+    std::function<void(const std::string&)> report) {
+  std::unique_ptr<ToolFolder> tools(
+      new ToolFolder(server, std::move(workspace), std::move(folder), std::move(report)));
+  server.expect_more_tools();
+  tools->thread_ = TRY(linux_::start_thread("to follow the folder of tools",
+                                            [self = tools.get()](const std::stop_token& stop) {
+                                              self->follow(stop);
+                                              const std::lock_guard lock(self->end_mutex_);
+                                              self->has_ended_ = true;
+                                              self->ended_.notify_all();
+                                            }));
+  return tools;
 }
 
 ToolFolder::~ToolFolder() = default;

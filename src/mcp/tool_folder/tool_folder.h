@@ -28,9 +28,11 @@ Expected<void> check_tool_folder(const Policy& policy, const std::string& folder
 /// told once. Thread rule: none; it has threads of its own.
 class ToolFolder {
  public:
-  /// `server` outlives it. `report` is called with what is wrong, from another thread.
-  ToolFolder(Server& server, std::shared_ptr<const Workspace> workspace, std::string folder,
-             std::function<void(const std::string&)> report);
+  /// `server` outlives it. `report` is called with what is wrong, from another thread. Error:
+  /// `limit`, when no thread can be started.
+  static Expected<std::unique_ptr<ToolFolder>> start(
+      Server& server, std::shared_ptr<const Workspace> workspace, std::string folder,
+      std::function<void(const std::string&)> report);
   ~ToolFolder();
   /// Whether its threads have ended by then: a client that reads nothing can hold them up.
   bool end(std::chrono::steady_clock::time_point until);
@@ -38,6 +40,8 @@ class ToolFolder {
   ToolFolder& operator=(const ToolFolder&) = delete;
 
  private:
+  ToolFolder(Server& server, std::shared_ptr<const Workspace> workspace, std::string folder,
+             std::function<void(const std::string&)> report);
   struct Known {
     ComponentFiles files;
     ComponentTools made;
