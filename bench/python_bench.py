@@ -20,6 +20,7 @@ import time
 
 CODE = "print(sum(range(100)))"
 BARS = {"run_python": 1.3, "fs_read_us": 10.0, "threads": 1.25, "growth_mib": 4.0}
+THREADS = (1, 2, 8)  # that call run_python at once, where each number is held to the bar of one call
 
 
 def seconds_each(call, count):
@@ -33,14 +34,24 @@ def seconds_each(call, count):
     return best
 
 
-def in_cpp(build, isolation):
-    """Seconds of one evaluation, from the C++ benchmark of the same snippet."""
+def cpp_evaluations_per_second(build, isolation, threads):
+    """Of the same snippet, by as many threads on one interpreter; the best of three."""
     case = "python_in_worker" if isolation == "worker" else "python"
-    done = subprocess.run([build / "bench" / "interpreter_bench", f"--benchmark_filter=^evaluate_fresh/{case}/", "--benchmark_format=json",
-                           "--benchmark_repetitions=5", "--benchmark_min_time=0.1"],
+    done = subprocess.run([build / "bench" / "interpreter_bench", f"--benchmark_filter=^evaluate_on_threads/{case}/real_time/threads:{threads}$",
+                           "--benchmark_format=json", "--benchmark_repetitions=3", "--benchmark_min_time=0.5"],
                           capture_output=True, text=True, check=True)
-    times = [entry["real_time"] for entry in json.loads(done.stdout)["benchmarks"] if entry["run_type"] == "iteration"]
-    return min(times) / 1e3
+    return max(entry["items_per_second"] for entry in json.loads(done.stdout)["benchmarks"] if entry["run_type"] == "iteration")
+
+
+def python_evaluations_per_second(new_box, threads):
+    """The same as the C++ benchmark does: three times a new sandbox, that many calls at once beforehand, the mean of the threads' times."""
+    best = 0.0
+    for _ in range(3):
+        box = new_box()
+        seconds_of_threads(lambda: box.run_python(CODE), 1, threads)
+        each = max(int(0.5 / statistics.mean(seconds_of_threads(lambda: box.run_python(CODE), 3, threads)) * 3), 3)
+        best = max(best, each * threads / statistics.mean(seconds_of_threads(lambda: box.run_python(CODE), each, threads)))
+    return best
 
 
 def cpp_runs_per_second(build, runs, threads):
@@ -49,23 +60,29 @@ def cpp_runs_per_second(build, runs, threads):
     return statistics.median(json.loads(done.stdout)["samples"])
 
 
-def python_runs_per_second(execute, runs, threads):
-    """The echo guest, 200 bytes in and out, `runs` times in each thread."""
-    barrier = threading.Barrier(threads + 1)
+def seconds_of_threads(execute, runs, threads):
+    """How long each of the threads takes to call it `runs` times, all at once."""
+    barrier = threading.Barrier(threads)
+    seconds = []
 
     def work():
         barrier.wait()
+        started = time.perf_counter()
         for _ in range(runs):
             execute()
+        seconds.append(time.perf_counter() - started)
 
     workers = [threading.Thread(target=work) for _ in range(threads)]
     for worker in workers:
         worker.start()
-    barrier.wait()
-    started = time.perf_counter()
     for worker in workers:
         worker.join()
-    return runs * threads / (time.perf_counter() - started)
+    return seconds
+
+
+def python_runs_per_second(execute, runs, threads):
+    """The echo guest, 200 bytes in and out, `runs` times in each thread."""
+    return runs * threads / max(seconds_of_threads(execute, runs, threads))
 
 
 def resident_mib():
@@ -112,12 +129,19 @@ def main():
     }
     assert box.run_python(CODE).stdout == "4950\n" and runtime.execute("echo", stdin=payload).stdout_data == payload
 
-    in_workers, ratios, scaling, reads = [], [], [], []
+    boxes = {"worker": lambda: Sandbox(Config()), "in_process": lambda: Sandbox(Config(), isolation="in_process")}
+    scaling, reads = [], []
+    at_once = {(isolation, threads): [] for isolation in boxes for threads in THREADS}
+    gains = {isolation: [] for isolation in boxes}
     for _ in range(args.rounds):
-        in_workers.append(seconds_each(cases["run_python"], 100) / in_cpp(build, "worker"))
-        ratios.append(seconds_each(cases["run_python in this process"], 100) / in_cpp(build, "in_process"))
         scaling.append(cpp_runs_per_second(build, 2000, 8) / python_runs_per_second(cases["Runtime.execute"], 2000, 8))
         reads.append(seconds_each(cases["fs_read"], 2000) * 1e6)
+        for isolation, new_box in boxes.items():
+            rates = {}
+            for threads in THREADS:
+                rates[threads] = python_evaluations_per_second(new_box, threads), cpp_evaluations_per_second(build, isolation, threads)
+                at_once[isolation, threads].append(rates[threads][1] / rates[threads][0])
+            gains[isolation].append([rates[THREADS[-1]][side] / rates[1][side] for side in (0, 1)])
     met = True
 
     def report(what, values, unit, bar):
@@ -128,10 +152,13 @@ def main():
               f"{'met' if median <= bar else 'NOT met'}")
 
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {args.rounds} rounds, median [lowest … highest]")
-    report("run_python, one line, in a worker: time over C++'s", in_workers, "×", BARS["run_python"])
-    report("run_python, one line, in this process: time over C++'s", ratios, "×", BARS["run_python"])
     report("fs_read of 4 KiB", reads, "µs", BARS["fs_read_us"])
     report("echo guest on 8 threads: time of Python's over C++'s", scaling, "×", BARS["threads"])
+    for isolation, where in (("worker", "in workers"), ("in_process", "in this process")):
+        for threads in THREADS:
+            report(f"run_python {where}, {threads} thread{'s' * (threads > 1)}: time over C++'s", at_once[isolation, threads], "×", BARS["run_python"])
+        python, cpp = (statistics.median(values) for values in zip(*gains[isolation]))
+        print(f"  {THREADS[-1]} threads get {python:.2f} times the calls of one from Python, {cpp:.2f} times from C++")
     for name, call in cases.items():
         calls = args.calls // 20 if name.startswith("run_python") else args.calls
         report(f"{name}: what {calls:,} calls leave", [growth(call, calls)], "MiB", BARS["growth_mib"])
