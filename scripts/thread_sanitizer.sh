@@ -5,7 +5,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 jobs=$1
-programs=(policy_path audit egress host_functions process_sandbox)
+programs=(policy_path audit egress host_functions process_sandbox docker wasm hostile_workers mcp)
 targets=()
 for program in "${programs[@]}"; do
   targets+=("omnisandbox_${program}_test")

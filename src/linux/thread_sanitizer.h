@@ -24,7 +24,9 @@ namespace omnisandbox::linux_ {
 
 /// While it lives, the thread sanitizer does not look at what this thread does; in other builds it
 /// is nothing. For what only the kernel keeps apart: a child in this process's memory, whose
-/// descriptors are its own, and a thread that waits in a system call until it is answered.
+/// descriptors are its own, and a thread that waits in a system call until it is answered. And for
+/// the WebAssembly engine's compiler, which is not built with it: its memory is seen, its locks are
+/// not. Nothing of ours is called from there.
 class UnwatchedAccess {
  public:
   UnwatchedAccess() noexcept {

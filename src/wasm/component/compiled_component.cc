@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_handles.h"
+#include "linux/thread_sanitizer.h"
 #include "wasm/cache/load_cached.h"
 #include "wasm/component/host/interfaces.h"
 #include "wasm/component/limits.h"
@@ -84,6 +85,21 @@ Expected<void> check_imports(const wasm_engine_t* engine, const wasmtime_compone
                           missing);
 }
 
+Expected<ComponentOwner> compile_binary(const ComponentEngine& engine,
+                                        std::span<const std::byte> binary) {
+  wasmtime_component_t* component = nullptr;
+  // Memory of the compiler goes from one compile to the next, under its own locks.
+  const linux_::UnwatchedAccess unwatched;
+  const ErrorOwner error(
+      wasmtime_component_new(engine.get(), reinterpret_cast<const std::uint8_t*>(binary.data()),
+                             binary.size(), &component));
+  if (error != nullptr) {
+    return base::make_error(ErrorKind::invalid_argument, "the component is not valid: {}",
+                            message_of(*error));
+  }
+  return ComponentOwner(component);
+}
+
 // Code that was authenticated; the engine refuses what another version or processor made.
 ComponentOwner load_code(const ComponentEngine& engine, std::span<const std::byte> code) {
   wasmtime_component_t* component = nullptr;
@@ -121,14 +137,7 @@ Expected<std::shared_ptr<const CompiledComponent>> CompiledComponent::compile_as
   ByteVector from_text;
   bytes = TRY(binary_of(bytes, from_text));
   const ComponentShape shape = TRY(read_component_shape(bytes, memory_limit_bytes));
-  wasmtime_component_t* raw = nullptr;
-  const ErrorOwner error(wasmtime_component_new(
-      engine.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &raw));
-  if (error != nullptr) {
-    return base::make_error(ErrorKind::invalid_argument, "the component is not valid: {}",
-                            message_of(*error));
-  }
-  ComponentOwner component(raw);
+  ComponentOwner component = TRY(compile_binary(engine, bytes));
   TRY(check_imports(engine.get(), component.get()));
   return std::shared_ptr<const CompiledComponent>(
       new CompiledComponent(std::move(component), shape, use));

@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "linux/file_handles.h"
+#include "linux/thread_sanitizer.h"
 #include "wasm/cache/load_cached.h"
 #include "wasm/limits.h"
 #include "wasm/module/module_text.h"
@@ -131,6 +132,8 @@ Expected<Binary> take_binary(std::span<const std::byte> bytes, ByteVector& from_
 
 Expected<ModuleOwner> compile_binary(Engine& engine, std::span<const std::byte> binary) {
   wasmtime_module_t* module = nullptr;
+  // Memory of the compiler goes from one compile to the next, under its own locks.
+  const linux_::UnwatchedAccess unwatched;
   const ErrorOwner error(wasmtime_module_new(
       engine.get(), reinterpret_cast<const std::uint8_t*>(binary.data()), binary.size(), &module));
   if (error != nullptr) {
