@@ -121,6 +121,15 @@ function(omnisandbox_installed_place source definition path)
   set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_DEFINITIONS "${definition}=\"${path}\"")
 endfunction()
 
+# Under the thread sanitizer some programs are run alone (scripts/thread_sanitizer.sh), which ctest chooses by label.
+function(omnisandbox_test_labels result name)
+  set(labels "")
+  if(OMNISANDBOX_SANITIZE STREQUAL "thread")
+    set(labels LABELS ${name})
+  endif()
+  set(${result} ${labels} PARENT_SCOPE)
+endfunction()
+
 # omnisandbox_test(name SOURCES … LIBRARIES …): a GoogleTest program whose tests ctest lists one by one.
 function(omnisandbox_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -137,10 +146,7 @@ function(omnisandbox_test name)
   if(OMNISANDBOX_PRECOMPILED_HEADERS)
     target_precompile_headers(${target} REUSE_FROM omnisandbox_precompiled_test)
   endif()
-  # Under the thread sanitizer some programs are run alone (scripts/thread_sanitizer.sh), which ctest chooses by label.
-  if(OMNISANDBOX_SANITIZE STREQUAL "thread")
-    set(labels LABELS ${name})
-  endif()
+  omnisandbox_test_labels(labels ${name})
   gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
                        PROPERTIES TIMEOUT ${omnisandbox_test_timeout} ${labels})
 endfunction()
@@ -148,6 +154,8 @@ endfunction()
 # The tests of a program that `filter` names (as --gtest_filter), once more with guests in worker processes.
 function(omnisandbox_also_in_workers target filter)
   add_dependencies(${target} omnisandbox_worker)
+  string(REGEX REPLACE "^omnisandbox_" "" name ${target})
+  omnisandbox_test_labels(labels ${name})
   gtest_discover_tests(${target} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST TEST_SUFFIX .in_worker TEST_FILTER "${filter}"
-                       PROPERTIES TIMEOUT ${omnisandbox_test_timeout} ENVIRONMENT OMNISANDBOX_TEST_ISOLATION=worker)
+                       PROPERTIES TIMEOUT ${omnisandbox_test_timeout} ENVIRONMENT OMNISANDBOX_TEST_ISOLATION=worker ${labels})
 endfunction()
