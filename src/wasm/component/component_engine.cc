@@ -20,36 +20,23 @@
 namespace omnisandbox::wasm::component {
 namespace {
 
-using PoolOwner = std::unique_ptr<wasmtime_pooling_allocation_config_t,
-                                  Destroy<&wasmtime_pooling_allocation_config_delete>>;
-
-void set_pool(wasm_config_t* config, std::uint32_t memories, std::uint32_t instances) {
-  const PoolOwner owner(wasmtime_pooling_allocation_config_new());
-  wasmtime_pooling_allocation_config_t* pool = owner.get();
-  wasmtime_pooling_allocation_config_total_component_instances_set(pool, instances);
-  wasmtime_pooling_allocation_config_total_core_instances_set(
-      pool, instances * max_core_instances_per_component);
-  wasmtime_pooling_allocation_config_total_memories_set(pool, memories);
-  wasmtime_pooling_allocation_config_total_tables_set(pool, instances * max_tables_per_component);
-  wasmtime_pooling_allocation_config_total_stacks_set(pool, 0);
-  wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, 0);
-  wasmtime_pooling_allocation_config_max_component_instance_size_set(pool,
-                                                                     max_component_instance_bytes);
-  wasmtime_pooling_allocation_config_max_core_instances_per_component_set(
-      pool, max_core_instances_per_component);
-  wasmtime_pooling_allocation_config_max_memories_per_component_set(pool,
-                                                                    max_memories_per_component);
-  wasmtime_pooling_allocation_config_max_tables_per_component_set(pool, max_tables_per_component);
-  wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, max_memories_per_module);
-  wasmtime_pooling_allocation_config_max_tables_per_module_set(pool, max_tables_per_module);
-  wasmtime_pooling_allocation_config_max_core_instance_size_set(pool, max_instance_bytes);
-  wasmtime_pooling_allocation_config_max_memory_size_set(pool, memory_reservation_bytes);
-  wasmtime_pooling_allocation_config_table_elements_set(pool, max_table_elements);
-  wasmtime_pooling_allocation_config_max_unused_warm_slots_set(pool, max_unused_warm_slots);
-  wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool,
-                                                                     component_keep_resident_bytes);
-  wasmtime_pooling_allocation_config_table_keep_resident_set(pool, table_keep_resident_bytes);
-  wasmtime_pooling_allocation_strategy_set(config, pool);
+omnisandbox_pool_settings pool_of(std::uint32_t memories, std::uint32_t instances) {
+  return {.total_component_instances = instances,
+          .total_instances = instances * max_core_instances_per_component,
+          .total_memories = memories,
+          .total_tables = instances * max_tables_per_component,
+          .max_instances_per_component = max_core_instances_per_component,
+          .max_memories_per_component = max_memories_per_component,
+          .max_tables_per_component = max_tables_per_component,
+          .max_memories_per_module = max_memories_per_module,
+          .max_tables_per_module = max_tables_per_module,
+          .max_unused_warm_slots = max_unused_warm_slots,
+          .max_memory_bytes = memory_reservation_bytes,
+          .max_table_elements = max_table_elements,
+          .max_instance_bytes = max_instance_bytes,
+          .max_component_instance_bytes = max_component_instance_bytes,
+          .memory_keep_resident_bytes = component_keep_resident_bytes,
+          .table_keep_resident_bytes = table_keep_resident_bytes};
 }
 
 Expected<ComponentLinkerOwner> make_linker(const wasm_engine_t* engine) {
@@ -85,9 +72,9 @@ Expected<std::shared_ptr<ComponentEngine>> ComponentEngine::create(FuelMetering 
     const ConfigOwner config = make_engine_config(fuel, processors);
     wasmtime_config_wasm_component_model_set(config.get(), true);
     wasmtime_config_max_wasm_stack_set(config.get(), component_stack_bytes);
-    set_pool(config.get(), pool.memories, pool.instances);
+    const omnisandbox_pool_settings settings = pool_of(pool.memories, pool.instances);
     EngineOwner engine(
-        omnisandbox_engine_new(config.get(), nullptr, message.data(), message.size()));
+        omnisandbox_engine_new(config.get(), &settings, message.data(), message.size()));
     if (engine == nullptr) {
       continue;
     }

@@ -11,15 +11,20 @@
 extern "C" {
 
 struct omnisandbox_pool_settings {
-  std::uint32_t total_instances;
+  std::uint32_t total_component_instances;
+  std::uint32_t total_instances;  ///< core instances
   std::uint32_t total_memories;
   std::uint32_t total_tables;
+  std::uint32_t max_instances_per_component;
+  std::uint32_t max_memories_per_component;
+  std::uint32_t max_tables_per_component;
   std::uint32_t max_memories_per_module;
   std::uint32_t max_tables_per_module;
   std::uint32_t max_unused_warm_slots;
   std::uint64_t max_memory_bytes;
   std::uint64_t max_table_elements;
   std::uint64_t max_instance_bytes;
+  std::uint64_t max_component_instance_bytes;
   std::uint64_t memory_keep_resident_bytes;
   std::uint64_t table_keep_resident_bytes;
 };

@@ -22,15 +22,20 @@ const _: () = {
 
 #[repr(C)]
 pub struct omnisandbox_pool_settings {
+    pub total_component_instances: u32,
     pub total_instances: u32,
     pub total_memories: u32,
     pub total_tables: u32,
+    pub max_instances_per_component: u32,
+    pub max_memories_per_component: u32,
+    pub max_tables_per_component: u32,
     pub max_memories_per_module: u32,
     pub max_tables_per_module: u32,
     pub max_unused_warm_slots: u32,
     pub max_memory_bytes: u64,
     pub max_table_elements: u64,
     pub max_instance_bytes: u64,
+    pub max_component_instance_bytes: u64,
     pub memory_keep_resident_bytes: u64,
     pub table_keep_resident_bytes: u64,
 }
@@ -42,7 +47,11 @@ fn pooling(settings: &omnisandbox_pool_settings) -> PoolingAllocationConfig {
         .total_tables(settings.total_tables)
         .total_stacks(0)
         .total_gc_heaps(0)
-        .total_component_instances(0)
+        .total_component_instances(settings.total_component_instances)
+        .max_core_instances_per_component(settings.max_instances_per_component)
+        .max_memories_per_component(settings.max_memories_per_component)
+        .max_tables_per_component(settings.max_tables_per_component)
+        .max_component_instance_size(settings.max_component_instance_bytes as usize)
         .max_memories_per_module(settings.max_memories_per_module)
         .max_tables_per_module(settings.max_tables_per_module)
         .max_unused_warm_slots(settings.max_unused_warm_slots)
@@ -55,8 +64,8 @@ fn pooling(settings: &omnisandbox_pool_settings) -> PoolingAllocationConfig {
     pool
 }
 
-/// Makes an engine with a pool, or without one where `pool` is null. Null on failure; `message` then holds why, cut to
-/// `message_size` with its NUL. `config` stays the caller's.
+/// Makes an engine with a pool. Null on failure; `message` then holds why, cut to `message_size` with its NUL. `config`
+/// stays the caller's.
 ///
 /// # Safety
 /// The pointers are valid; `message` has room for `message_size` bytes.
@@ -71,9 +80,8 @@ pub unsafe extern "C" fn omnisandbox_engine_new(
     // DWARF of an untrusted module would be read while its trap is handled, for as long as it likes.
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config.wasm_backtrace_max_frames(NonZeroUsize::new(32));
-    if let Some(settings) = unsafe { pool.as_ref() } {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(settings)));
-    }
+    let pool = pooling(unsafe { &*pool });
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     match Engine::new(&config) {
         Ok(engine) => Box::into_raw(Box::new(engine)).cast(),
         Err(error) => {
