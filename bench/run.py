@@ -204,8 +204,6 @@ def print_micro(programs):
 
 def build_wazero(build):
     """wazero is no part of an ordinary build, as it is the one program whose source may have to be fetched."""
-    if (build / "bench" / CONTESTANTS["wazero"][1]).exists():
-        return
     done = subprocess.run(["cmake", "--build", str(build), "--target", "bench_wazero"], capture_output=True, text=True,
                           check=False)
     if done.returncode != 0:
