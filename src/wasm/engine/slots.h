@@ -3,6 +3,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <utility>
@@ -11,9 +13,9 @@
 
 namespace omnisandbox::wasm {
 
-/// A number of places, such as runs that may go on at once. Who finds none free waits, first come
-/// first served as far as the system wakes threads in order, until a place is free, the deadline
-/// passes or a stop is requested. Thread-safe.
+/// A number of places, such as runs that may go on at once. Who finds none free waits until the
+/// deadline passes, a stop is requested, or places are given to it: the oldest comes first, and who
+/// wants fewer may pass who wants more than there are. Thread-safe.
 class Slots {
  public:
   explicit Slots(std::uint32_t total) : total_(total), free_(total) {}
@@ -48,13 +50,20 @@ class Slots {
                        std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
 
  private:
+  // Each has a condition of its own: of a thousand threads that wait, one is woken for one place.
+  struct Waiting {
+    const std::uint32_t count;
+    bool has_places = false;
+    std::condition_variable_any changed;
+  };
+  using Queue = std::list<std::shared_ptr<Waiting>>;  // shared with who is about to wake it
+
   void give_back(std::uint32_t count) noexcept;
 
   const std::uint32_t total_;
   std::mutex mutex_;
-  std::condition_variable_any changed_;
   std::uint32_t free_;
-  std::uint32_t waiting_ = 0;
+  Queue waiting_;  // the oldest first
 };
 
 }  // namespace omnisandbox::wasm

@@ -1,6 +1,7 @@
 #include "wasm/engine/slots.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -69,6 +70,35 @@ TEST(Slots, AreNeverMoreThanTheirTotal) {
   }
   threads.clear();
   EXPECT_TRUE(slots.take(total, "places", in(milliseconds(0)), {}));
+}
+
+TEST(Slots, WakeOnlyWhoGetsPlaces) {
+  Slots slots(2);
+  std::optional<Expected<Slots::Lease>> held(slots.take(1, "places", in(long_time), {}));
+  std::atomic<int> waiting = 0;
+  std::atomic<long> woken = 0;
+  std::vector<std::jthread> threads;
+  for (int index = 0; index < 16; ++index) {
+    threads.emplace_back([&] {
+      ++waiting;
+      EXPECT_TRUE(slots.take(2, "places", in(long_time), {}));
+      rusage usage{};
+      ASSERT_EQ(::getrusage(RUSAGE_THREAD, &usage), 0);
+      woken += usage.ru_nvcsw;
+    });
+  }
+  while (waiting < 16) {
+    std::this_thread::yield();
+  }
+  std::this_thread::sleep_for(milliseconds(50));
+  constexpr long rounds = 200;
+  for (int round = 0; round < rounds; ++round) {
+    EXPECT_TRUE(slots.take(1, "places", in(long_time), {}));  // and gives it back: too few for them
+    std::this_thread::sleep_for(std::chrono::microseconds(200));  // who was woken runs
+  }
+  held.reset();
+  threads.clear();
+  EXPECT_LT(woken, rounds);
 }
 
 }  // namespace

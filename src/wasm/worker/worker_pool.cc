@@ -198,10 +198,13 @@ std::size_t WorkerPool::next_row(Clock::time_point now) const {
   if (!first.may_share(now)) {
     return 1;
   }
-  const auto end = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {
-    return !other->may_share(now) || other->run->task.code != first.run->task.code;
-  });
-  return std::min(most, static_cast<std::size_t>(std::distance(waiting_.begin(), end)));
+  std::size_t length = 1;
+  for (auto other = std::next(waiting_.begin()); length < most; ++other, ++length) {
+    if (!(*other)->may_share(now) || (*other)->run->task.code != first.run->task.code) {
+      break;
+    }
+  }
+  return length;
 }
 
 void WorkerPool::hand_out(Threads& to_wake) {
