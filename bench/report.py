@@ -56,7 +56,7 @@ def ratios_of_runs(found):
 def verdict(ratio):
     if ratio["bar"] is None:
         return ""
-    return f"≤ {ratio['bar']:g}: " + ("met" if ratio["median"] <= ratio["bar"] else "missed" if ratio["low"] > ratio["bar"] else "open")
+    return f"≤ {ratio['bar']:.3g}: " + ("met" if ratio["median"] <= ratio["bar"] else "missed" if ratio["low"] > ratio["bar"] else "open")
 
 
 def print_ratios(ratios):

@@ -42,16 +42,16 @@ SCALED = (4, 16)  # of them, those that are run on one core, too
 WORKLOADS = {
     "echo": dict(title="warm run of a small guest, 200 bytes in and out", what="echo", extra=[], runs=3000,
                  who=[*OURS, "bare", "wazero"]),
-    "threads": dict(title="the same on 2 threads", what="threads", extra=["2"], runs=10000, who=[*OURS, "bare", "wazero"]),
+    "threads": dict(title="a small guest on 2 threads", what="threads", extra=["2"], runs=10000, who=[*OURS, "bare", "wazero"]),
     # Many more runs than are in flight: what starts with the first ones is not what is compared.
-    **{f"in flight {count}": dict(title=f"the same, {count:,} in flight", what="threads", extra=[str(count)], runs=20000,
+    **{f"in flight {count}": dict(title=f"a small guest, {count:,} in flight", what="threads", extra=[str(count)], runs=20000,
                                  who=[*OURS, "wazero", *(ON_ONE_CORE if count in SCALED else [])]) for count in IN_FLIGHT},
     "first": dict(title="compiling the small guest and its first run, in everything new", what="first", extra=[], runs=10,
                   who=[*OURS, "bare", "wazero"]),
-    "cached": dict(title="the same with a folder of compiled modules", what="cached", extra=["CACHE"], runs=20, who=[*OURS, "wazero"]),
+    "cached": dict(title="the first run of a small guest with a folder of compiled modules", what="cached", extra=["CACHE"], runs=20, who=[*OURS, "wazero"]),
     "files wasi": dict(title="a guest that reads 4 KiB a thousand times through WASI", what="files", extra=["file_reader", "FILE"], runs=5,
                        who=[*OURS, "bare", "wazero", "native"]),
-    "files host": dict(title="the same through the host function fs_read", what="files", extra=["host_file_reader", "FILE"], runs=5, who=[*OURS]),
+    "files host": dict(title="a guest that reads 4 KiB a thousand times through the host function fs_read", what="files", extra=["host_file_reader", "FILE"], runs=5, who=[*OURS]),
     **{f"compute {kernel}": dict(title=f"compute-bound guest: {kernel}", what="compute", extra=[kernel], runs=3,
                                  who=[*OURS, "bare", "wazero", "native"])
        for kernel in KERNELS},
