@@ -52,6 +52,7 @@ class Slots {
  private:
   // Each has a condition of its own: of a thousand threads that wait, one is woken for one place.
   struct Waiting {
+    explicit Waiting(std::uint32_t wanted) : count(wanted) {}
     const std::uint32_t count;
     bool has_places = false;
     std::condition_variable_any changed;
