@@ -5,7 +5,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 jobs=$1
-programs=(policy_path audit egress host_functions process_sandbox wasm hostile_workers docker mcp)
+programs=(policy_path audit egress host_functions process_sandbox wasm hostile_workers docker)
 # One thread that computes for long, ten times longer here.
 slow='TypeMessages\.|\.DeepAndHugeJsonIsRefused|\.DeeplyNestedTextDoesNotOverflowTheStack'
 targets=()

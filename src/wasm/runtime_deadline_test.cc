@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/test_effort.h"
+#include "base/test_sanitizer.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -192,7 +193,8 @@ std::string slow_to_compile() {
 
 TEST(RuntimeDeadline, HoldsWhileAModuleIsCompiled) {
   // Enough for a busy machine to start a process that compiles; compiling takes a minute.
-  Runtime runtime = make_runtime(with_timeout(milliseconds(test::rounds(600, 2000))));
+  const int enough_ms = omnisandbox::test::has_shadow_memory ? 2000 : test::rounds(600, 2000);
+  Runtime runtime = make_runtime(with_timeout(milliseconds(enough_ms)));
   const std::string module = slow_to_compile();
   const auto started = Clock::now();
   const Result result = run_guest(runtime, module);
