@@ -2,11 +2,9 @@
 
 from xml.sax.saxutils import escape
 
+import run
+
 WIDTH, LINE, LEFT, RIGHT, TOP = 720, 26, 230, 110, 44
-
-
-def text_of(value):
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def bars(title, unit, entries):
@@ -23,5 +21,5 @@ def bars(title, unit, entries):
         lines += [f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>',
                   f'<rect x="{LEFT}" y="{y}" width="{middle * scale:.1f}" height="18" fill="{"#2b6cb0" if is_ours else "#a0aec0"}"/>',
                   f'<line x1="{LEFT + low * scale:.1f}" y1="{centre}" x2="{LEFT + high * scale:.1f}" y2="{centre}" stroke="black"/>',
-                  f'<text x="{LEFT + high * scale + 6:.1f}" y="{y + 13}">{text_of(middle)}</text>']
+                  f'<text x="{LEFT + high * scale + 6:.1f}" y="{y + 13}">{run.number(middle)}</text>']
     return "\n".join([*lines, "</svg>"]) + "\n"

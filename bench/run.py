@@ -28,12 +28,10 @@ CONTESTANTS = {
     "bare": ("wasmtime C API", "bare_wasmtime_runs"),
     "wazero": ("wazero", "wazero_runs"),
     "native": ("native, -O2", "native_runs"),
-    "omnisandbox one core": ("OmniSandbox on one core", "omnisandbox_runs"),
-    "worker one core": ("… in workers on one core", "omnisandbox_worker_runs"),
-    "wazero one core": ("wazero on one core", "wazero_runs"),
 }
 # Kept on one core, and compared with the same program on all of them.
-ON_ONE_CORE = {"omnisandbox one core": "omnisandbox", "worker one core": "worker", "wazero one core": "wazero"}
+ON_ONE_CORE = {f"{name} one core": name for name in (*OURS, "wazero")}
+CONTESTANTS |= {one_core: (f"{CONTESTANTS[name][0]} on one core", CONTESTANTS[name][1]) for one_core, name in ON_ONE_CORE.items()}
 # What is measured: the programs' arguments (`extra` stands after the folder and the number of runs), and who takes part.
 # An argument FILE is a file of 4 KiB in a folder of its own, CACHE a new folder for each program.
 KERNELS = ("hash", "branches", "sieve", "nbody", "matrix", "json", "allocation")

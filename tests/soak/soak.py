@@ -14,6 +14,7 @@ Prints what was measured; ends with 1 where a promise is broken.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -103,7 +104,7 @@ class Server(threading.Thread):
         self.wanted = wanted  # how often each kind is asked for at most; None: without an end
         self.asked = {"evaluations": 0, "commands": 0, "others": 0}
         self.answered = dict(self.asked)
-        self.place_in_calls = 0
+        self.turns = itertools.cycle(self.CALLS)
         self.seconds = 0.0
         self.place, self.stop, self.problems = place, stop, problems
         self.process = subprocess.Popen([program, "mcp", "--policy", place.policy, "--audit", place.audit], stdin=subprocess.PIPE,
@@ -133,9 +134,7 @@ class Server(threading.Thread):
         """What is to be asked next; None when all that is wanted was asked."""
         if self.wanted and all(self.asked[kind] >= number for kind, number in self.wanted.items()):
             return None
-        while True:
-            name, arguments = self.CALLS[self.place_in_calls % len(self.CALLS)]
-            self.place_in_calls += 1
+        for name, arguments in self.turns:
             kind = kind_of(name, arguments)
             if not self.wanted or self.asked[kind] < self.wanted.get(kind, float("inf")):
                 self.asked[kind] += 1

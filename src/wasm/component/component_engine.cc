@@ -21,22 +21,17 @@ namespace omnisandbox::wasm::component {
 namespace {
 
 omnisandbox_pool_settings pool_of(std::uint32_t memories, std::uint32_t instances) {
-  return {.total_component_instances = instances,
-          .total_instances = instances * max_core_instances_per_component,
-          .total_memories = memories,
-          .total_tables = instances * max_tables_per_component,
-          .max_instances_per_component = max_core_instances_per_component,
-          .max_memories_per_component = max_memories_per_component,
-          .max_tables_per_component = max_tables_per_component,
-          .max_memories_per_module = max_memories_per_module,
-          .max_tables_per_module = max_tables_per_module,
-          .max_unused_warm_slots = max_unused_warm_slots,
-          .max_memory_bytes = memory_reservation_bytes,
-          .max_table_elements = max_table_elements,
-          .max_instance_bytes = max_instance_bytes,
-          .max_component_instance_bytes = max_component_instance_bytes,
-          .memory_keep_resident_bytes = component_keep_resident_bytes,
-          .table_keep_resident_bytes = table_keep_resident_bytes};
+  omnisandbox_pool_settings pool = make_pool_settings();
+  pool.total_component_instances = instances;
+  pool.total_instances = instances * max_core_instances_per_component;
+  pool.total_memories = memories;
+  pool.total_tables = instances * max_tables_per_component;
+  pool.max_instances_per_component = max_core_instances_per_component;
+  pool.max_memories_per_component = max_memories_per_component;
+  pool.max_tables_per_component = max_tables_per_component;
+  pool.max_component_instance_bytes = max_component_instance_bytes;
+  pool.memory_keep_resident_bytes = component_keep_resident_bytes;
+  return pool;
 }
 
 Expected<ComponentLinkerOwner> make_linker(const wasm_engine_t* engine) {

@@ -24,22 +24,12 @@ namespace {
 constexpr int settings_revision = 1;
 
 omnisandbox_pool_settings pool_of(std::uint32_t slots) {
-  return {.total_component_instances = 0,
-          .total_instances = slots,
-          .total_memories = slots,
-          .total_tables = slots,
-          .max_instances_per_component = 0,
-          .max_memories_per_component = 0,
-          .max_tables_per_component = 0,
-          .max_memories_per_module = max_memories_per_module,
-          .max_tables_per_module = max_tables_per_module,
-          .max_unused_warm_slots = max_unused_warm_slots,
-          .max_memory_bytes = memory_reservation_bytes,
-          .max_table_elements = max_table_elements,
-          .max_instance_bytes = max_instance_bytes,
-          .max_component_instance_bytes = 0,
-          .memory_keep_resident_bytes = memory_keep_resident_bytes,
-          .table_keep_resident_bytes = table_keep_resident_bytes};
+  omnisandbox_pool_settings pool = make_pool_settings();
+  pool.total_instances = slots;
+  pool.total_memories = slots;
+  pool.total_tables = slots;
+  pool.memory_keep_resident_bytes = memory_keep_resident_bytes;
+  return pool;
 }
 
 Expected<void> define(wasmtime_linker_t* linker, const HostModule& module) {

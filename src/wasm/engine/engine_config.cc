@@ -52,6 +52,18 @@ ConfigOwner make_engine_config(FuelMetering fuel, CompileFor processors) {
   return owner;
 }
 
+omnisandbox_pool_settings make_pool_settings() {
+  omnisandbox_pool_settings pool{};
+  pool.max_memories_per_module = max_memories_per_module;
+  pool.max_tables_per_module = max_tables_per_module;
+  pool.max_unused_warm_slots = max_unused_warm_slots;
+  pool.max_memory_bytes = memory_reservation_bytes;
+  pool.max_table_elements = max_table_elements;
+  pool.max_instance_bytes = max_instance_bytes;
+  pool.table_keep_resident_bytes = table_keep_resident_bytes;
+  return pool;
+}
+
 }  // namespace omnisandbox::wasm
 
 #ifdef OMNISANDBOX_THREAD_SANITIZER

@@ -4,6 +4,7 @@
 
 #include "wasm/engine/engine.h"
 #include "wasm/engine/owners.h"
+#include "wasm/engine/wasmtime_extensions.h"
 
 namespace omnisandbox::wasm {
 
@@ -17,5 +18,9 @@ enum class CompileFor : std::uint8_t {
 /// that need memory outside the limit (garbage collection), threads, 64-bit memories, and what is
 /// still being designed.
 ConfigOwner make_engine_config(FuelMetering fuel, CompileFor processors = CompileFor::this_machine);
+
+/// A pool without any place, and with what is the same for modules and components: how large each
+/// thing in it may be.
+omnisandbox_pool_settings make_pool_settings();
 
 }  // namespace omnisandbox::wasm
