@@ -93,10 +93,14 @@ class Place:
 class Server(threading.Thread):
     """`omnisandbox mcp`, asked without a pause and watched."""
 
-    CALLS = [("run_python", {"code": "sum(range(1000))"}), ("run_javascript", {"code": "1 + 1"}),
-             ("run_command", {"command": "cat", "args": ["note.txt"]}), ("read_file", {"path": "note.txt"}),
-             ("write_file", {"path": "file", "content": "c" * 1000}), ("run_python", {"code": "open('/etc/passwd')"}),
-             ("run_command", {"command": "rm", "args": ["-rf", "."]})]
+    # (tool, arguments, whether it fails, what its answer says). Ten evaluations for each confined command: so many a release
+    # should have stood.
+    CALLS = [*[("run_python", {"code": "sum(range(1000))"}, False, "499500"), ("run_javascript", {"code": "6 * 7"}, False, "42")] * 4,
+             ("run_python", {"code": "open('/etc/passwd')"}, True, "FileNotFoundError"),
+             ("run_javascript", {"code": "throw new Error('as wanted')"}, True, "Uncaught Error: as wanted"),
+             ("run_command", {"command": "cat", "args": ["note.txt"]}, False, "a note"),
+             ("read_file", {"path": "note.txt"}, False, "a note"), ("write_file", {"path": "file", "content": "c" * 1000}, False, "1000"),
+             ("run_command", {"command": "rm", "args": ["-rf", "."]}, True, "not listed in allowed_commands")]
 
     def __init__(self, program, place, stop, problems, in_flight, wanted=None):
         super().__init__(daemon=True)
@@ -134,11 +138,11 @@ class Server(threading.Thread):
         """What is to be asked next; None when all that is wanted was asked."""
         if self.wanted and all(self.asked[kind] >= number for kind, number in self.wanted.items()):
             return None
-        for name, arguments in self.turns:
-            kind = kind_of(name, arguments)
+        for call in self.turns:
+            kind = kind_of(*call[:2])
             if not self.wanted or self.asked[kind] < self.wanted.get(kind, float("inf")):
                 self.asked[kind] += 1
-                return name, arguments, kind
+                return call
 
     def run(self):
         try:
@@ -149,7 +153,7 @@ class Server(threading.Thread):
             pending = {}
             while True:
                 while len(pending) < self.in_flight and not self.stop.is_set() and (call := self.next_call()):
-                    name, arguments, _ = call
+                    name, arguments, *_ = call
                     arguments = {key: str(self.place.work / value) if key == "path" else value for key, value in arguments.items()}
                     pending[self.send("tools/call", {"name": name, "arguments": arguments})] = call
                 if not pending:
@@ -164,11 +168,10 @@ class Server(threading.Thread):
         except (OSError, EOFError, ValueError, KeyError) as error:
             self.problems.add(f"the server: {error!r}")
 
-    def check(self, name, arguments, kind, answer):
-        wanted = name != "run_command" or arguments["command"] == "cat"
-        if name != "run_python" and answer["result"].get("isError", False) == wanted:
+    def check(self, name, arguments, fails, says, answer):
+        if answer["result"].get("isError", False) != fails or says not in answer["result"]["content"][0]["text"]:
             self.problems.add(f"{name} {arguments}: {str(answer)[:300]}")
-        self.answered[kind] += 1
+        self.answered[kind_of(name, arguments)] += 1
 
     def end(self):
         self.process.stdin.close()

@@ -59,8 +59,21 @@ class Checks(unittest.TestCase):
         self.assertAlmostEqual(soak.slope([(second, 1000 + 2 * second, 9) for second in range(100_000)]), 120)
 
     def test_only_what_is_evaluated_or_confined_counts_as_that(self):
-        kinds = [soak.kind_of(name, arguments) for name, arguments in soak.Server.CALLS]
-        self.assertEqual(kinds, ["evaluations", "evaluations", "commands", "others", "others", "evaluations", "others"])
+        kinds = [soak.kind_of(*call[:2]) for call in soak.Server.CALLS]
+        self.assertEqual(kinds, ["evaluations"] * 10 + ["commands"] + ["others"] * 3)
+
+    def test_an_answer_that_says_something_else_is_a_problem(self):
+        def answer(fails, text):
+            return {"result": {"isError": fails, "content": [{"type": "text", "text": text}]}}
+        server = soak.Server.__new__(soak.Server)
+        server.problems, server.answered = self.problems, {"evaluations": 0}
+        call = soak.Server.CALLS[0]
+        server.check(*call, answer(False, "499500"))
+        self.assertEqual(self.problems.found, [])
+        server.check(*call, answer(False, "499501"))
+        server.check(*call, answer(True, "499500"))
+        self.assertEqual(len(self.problems.found), 2)
+        self.assertEqual(server.answered, {"evaluations": 3})
 
 
 if __name__ == "__main__":
