@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds wasmtime's C API (third_party/wasmtime, versions pinned by Cargo.lock) and installs it as PREFIX/include and
-# PREFIX/lib. Does nothing when PREFIX already holds this very version.
+# Builds wasmtime's C API (third_party/wasmtime, versions pinned by Cargo.lock, with the changes in its folder patches) and installs
+# it as PREFIX/include and PREFIX/lib. Does nothing when PREFIX already holds this very version.
 #   scripts/build_wasmtime.sh PREFIX
 set -euo pipefail
 
 prefix=${1:?usage: build_wasmtime.sh PREFIX}
 root=$(cd "$(dirname "$0")/.." && pwd)
 manifest=$root/third_party/wasmtime
-stamp=$(cat "$manifest/Cargo.toml" "$manifest/Cargo.lock" "$manifest/src/lib.rs" "$0" | sha256sum | cut -c1-64)
+stamp=$(cat "$manifest/Cargo.toml" "$manifest/Cargo.lock" "$manifest/src/lib.rs" "$manifest"/patches/*.patch "$0" | sha256sum | cut -c1-64)
 
 if [ "$(cat "$prefix/stamp" 2>/dev/null)" = "$stamp" ]; then
   exit 0
@@ -24,14 +24,34 @@ flock 9
 if [ "$(cat "$prefix/stamp" 2>/dev/null)" = "$stamp" ]; then
   exit 0
 fi
-target=$prefix/cargo-target
-cargo build --release --locked --manifest-path "$manifest/Cargo.toml" --target-dir "$target"
-crate=$(cargo metadata --format-version 1 --locked --manifest-path "$manifest/Cargo.toml" |
-  python3 -c 'import json,os,sys; print(next(os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == "wasmtime-c-api-impl"))')
+# Downloads what Cargo.lock names, and prints the folders of the two crates that are needed here.
+{ read -r engine; read -r c_api; } < <(cargo metadata --format-version 1 --locked --manifest-path "$manifest/Cargo.toml" |
+  python3 -c '
+import json, os, sys
+packages = {package["name"]: os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]}
+print(packages["wasmtime"], packages["wasmtime-c-api-impl"], sep="\n")')
+
+# The changes are made to a copy, which takes the place of the crate. Cargo leaves out of the copied lock file where that one crate
+# is from; everything else is still what Cargo.lock says.
+staged=$prefix/source target=$prefix/cargo-target
+rm -rf "$staged"
+mkdir -p "$staged"
+cp -R "$manifest" "$staged/build"
+cp -R "$engine" "$staged/wasmtime"
+for change in "$manifest"/patches/*.patch; do
+  patch --directory "$staged/wasmtime" --strip 1 --fuzz 0 --input "$change"
+done
+cargo build --release --offline --manifest-path "$staged/build/Cargo.toml" --target-dir "$target" \
+  --config "patch.crates-io.wasmtime.path='$staged/wasmtime'"
+if diff "$manifest/Cargo.lock" "$staged/build/Cargo.lock" | grep '^[<>]' | grep -vE '^< (source|checksum) = ' ||
+  [ "$(diff "$manifest/Cargo.lock" "$staged/build/Cargo.lock" | grep -c '^[<>]')" != 2 ]; then
+  echo "build_wasmtime.sh: other crates than Cargo.lock's would have been built" >&2
+  exit 1
+fi
 
 rm -rf "$prefix/include" "$prefix/lib"
 mkdir -p "$prefix/include" "$prefix/lib"
-cp -R "$crate/include/." "$prefix/include/"
+cp -R "$c_api/include/." "$prefix/include/"
 # conf.h says which features were built; it must agree with the features in Cargo.toml.
 features=$(python3 - "$manifest/Cargo.toml" <<'PY'
 import re, sys
@@ -49,5 +69,5 @@ def define(match):
 open(output, "w").write(re.sub(r"#cmakedefine (\w+)", define, open(template).read()))
 PY
 cp "$target/release/libomnisandbox_wasmtime.a" "$prefix/lib/"
-rm -rf "$target"
+rm -rf "$target" "$staged"
 echo "$stamp" >"$prefix/stamp"

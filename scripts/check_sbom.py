@@ -50,6 +50,9 @@ def problems_of_content(sbom, root, build):
     wanted = {inputs.crate_purl(crate): crate["linked"] for crate in inputs.cargo(root)[0]}
     wanted.update({f"pkg:npm/{package['name'].replace('@', '%40')}@{package['version']}": package["direct"] for package in inputs.npm_packages(root)})
     wanted.update({f"pkg:golang/{name}@{version}": False for name, version in inputs.go_modules(root)})
+    told = [patch["diff"]["text"]["content"] for entry in sbom["components"] for patch in entry.get("pedigree", {}).get("patches", [])]
+    if told != inputs.changes_of_crate(root):
+        yield f"it does not tell how {inputs.CHANGED_CRATE} was changed"
     for package in inputs.pypi_packages(root):
         purl = f"pkg:pypi/{package['name']}@{package['version']}"
         wanted[purl] = wanted.get(purl, False) or package["shipped"]

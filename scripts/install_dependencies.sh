@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   # Building
-  g++ cmake ninja-build ccache pkg-config lld-14 git ca-certificates python3 python3-dev python3-venv
+  g++ cmake ninja-build ccache pkg-config lld-14 patch git ca-certificates python3 python3-dev python3-venv
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libcurl4-openssl-dev libexpected-dev
   libidn2-dev libre2-dev libssl-dev libseccomp-dev libboost-dev libc-ares-dev libarchive-dev
   # What commands are tested with

@@ -43,12 +43,15 @@ def component(kind, name, version, purl, names, scope, hashes=(), role=""):
     return entry
 
 
-def crates(packages):
+def crates(packages, changes):
     for crate in packages:
         names = [crate["license"].replace("/", " OR ")] if crate["license"] else []
-        yield component("library", crate["name"], crate["version"], inputs.crate_purl(crate), names,
-                        "required" if crate["linked"] else "excluded", [("SHA-256", crate["checksum"])] if crate["checksum"] else [],
-                        "the WebAssembly engine" if crate["linked"] else "builds the WebAssembly engine")
+        entry = component("library", crate["name"], crate["version"], inputs.crate_purl(crate), names,
+                          "required" if crate["linked"] else "excluded", [("SHA-256", crate["checksum"])] if crate["checksum"] else [],
+                          "the WebAssembly engine" if crate["linked"] else "builds the WebAssembly engine")
+        if crate["name"] == inputs.CHANGED_CRATE:
+            entry["pedigree"] = {"patches": [{"type": "unofficial", "diff": {"text": {"content": change}}} for change in changes]}
+        yield entry
 
 
 def debian(packages):
@@ -81,7 +84,7 @@ def go(root):
 def document(root, build):
     packages, edges = inputs.cargo(root)
     edges = dict(edges)
-    components = [*crates(packages), *debian(inputs.debian_packages(root, build)), *npm(root), *pypi(root), *go(root)]
+    components = [*crates(packages, inputs.changes_of_crate(root)), *debian(inputs.debian_packages(root, build)), *npm(root), *pypi(root), *go(root)]
     by_reference = {entry["bom-ref"]: entry for entry in components}
     components = sorted(by_reference.values(), key=lambda entry: entry["bom-ref"])
     version = inputs.version_of_product(root)

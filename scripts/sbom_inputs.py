@@ -40,6 +40,14 @@ def licence_of_product(root):
 
 # --- The WebAssembly engine
 
+CHANGED_CRATE = "wasmtime"
+
+
+def changes_of_crate(root):
+    """The texts of the patches that scripts/build_wasmtime.sh makes to CHANGED_CRATE."""
+    return [file.read_text(encoding="utf-8") for file in sorted((root / "third_party" / "wasmtime" / "patches").glob("*.patch"))]
+
+
 def crate_purl(crate):
     return f"pkg:cargo/{crate['name']}@{crate['version']}"
 

@@ -16,10 +16,10 @@ WorkThreads::~WorkThreads() {
 
 bool WorkThreads::submit(std::function<void()> job) {
   const std::lock_guard lock(mutex_);
-  const std::size_t idle = threads_.size() - running_;
   if (stopping_ || waiting_.size() >= max_waiting_) {
     return false;
   }
+  const std::size_t idle = threads_.size() - running_;
   if (waiting_.size() >= idle && threads_.size() < max_threads_) {
     try {
       threads_.emplace_back([this] { work(); });

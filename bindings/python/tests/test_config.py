@@ -70,6 +70,9 @@ def test_mistakes_of_keyword_arguments_and_of_text():
         Config.from_yaml("version: 1\ncapabilties: []\n", name="p.yaml")
     with pytest.raises(FileNotFoundError):
         Config.from_file("/does/not/exist.yaml")
+    for policy in ("python", ["fs_read"], 7):
+        with pytest.raises(TypeError, match="a policy is a Config"):
+            Policy(policy)  # type: ignore[arg-type]
 
 
 def test_text_of_any_kind_arrives_whole(tmp_path: pathlib.Path):

@@ -132,8 +132,15 @@ def policy_text(config: Config | Mapping[str, Any]) -> str:
 
 def config_text(keys: Mapping[str, Any]) -> str:
     """The policy file, as JSON, that has these keys."""
-    values = {str(key): plain(str(key), value) for key, value in keys.items()}
-    return json.dumps({"version": 1, **values}, ensure_ascii=False)
+    return json.dumps(_plain_keys(keys), ensure_ascii=False)
+
+
+def _plain_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(keys, Mapping):
+        raise TypeError(
+            f"a policy is a Config, a Policy, or a mapping with the keys of a policy file, not {keys!r}; Config.from_yaml takes its text"
+        )
+    return {"version": 1, **{str(key): plain(str(key), value) for key, value in keys.items()}}
 
 
 _DURATIONS = {"timeout", "cpu_time_limit", "pull_timeout"}
@@ -192,8 +199,7 @@ def _item(start: str, value: Any, where: str, indent: str, number: int) -> Itera
 
 def parse(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Checks the keys of a policy file as the file's loader does; a mistake names the key in place of line and column."""
-    values = {str(key): plain(str(key), value) for key, value in keys.items()}
-    lines = list(_lines({"version": 1, **values}, "", ""))
+    lines = list(_lines(_plain_keys(keys), "", ""))
     try:
         return _native.parse_config("\n".join(line for line, _ in lines), "Config")
     except InvalidArgumentError as error:
