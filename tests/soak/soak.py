@@ -32,6 +32,7 @@ import machine
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SETTLE_SECONDS = 5  # within which everything of a killed command is gone
 SAMPLE_SECONDS = 1
+PROGRESS_SECONDS = 60
 MOST_SAMPLES = 1000  # that a slope is made of: it looks at all pairs
 # What a release should have stood once; the report says how long that takes here.
 FULL_EVALUATIONS, FULL_COMMANDS = 1_000_000, 100_000
@@ -149,7 +150,7 @@ class Server(threading.Thread):
             self.send("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "soak", "version": "1"}})
             self.receive()
             self.process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
-            began = last = time.monotonic()
+            began = last = told = time.monotonic()
             pending = {}
             while True:
                 while len(pending) < self.in_flight and not self.stop.is_set() and (call := self.next_call()):
@@ -165,8 +166,16 @@ class Server(threading.Thread):
                 if now - last >= SAMPLE_SECONDS:
                     last = now
                     self.samples.append((now - began, machine.resident_kib(self.process.pid), machine.descriptors_of(self.process.pid)))
+                if now - told >= PROGRESS_SECONDS:
+                    told = now
+                    self.tell_progress()
         except (OSError, EOFError, ValueError, KeyError) as error:
             self.problems.add(f"the server: {error!r}")
+
+    def tell_progress(self):
+        done = ", ".join(f"{self.answered[kind]:,}" + (f" of {self.wanted[kind]:,}" if self.wanted and kind in self.wanted else "") + f" {kind}"
+                         for kind in ("evaluations", "commands"))
+        print(f"{self.seconds / 60:.0f} min: {done}; {self.samples[-1][1]:,} KiB, {self.samples[-1][2]} descriptors", file=sys.stderr, flush=True)
 
     def check(self, name, arguments, fails, says, answer):
         if answer["result"].get("isError", False) != fails or says not in answer["result"]["content"][0]["text"]:
