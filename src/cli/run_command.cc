@@ -159,80 +159,105 @@ Expected<runner::RunRequest> request_for(const Options& options, const Session::
   return request;
 }
 
-int run_chosen(const Options& options, SandboxKind by_target) {
-  Session session(options, Activity::run, "run", std::string(to_string(by_target)));
-  return session.run([&](const Session::Tools& tools) {
-    const auto choice = chosen_sandbox(options, by_target, tools.docker);
-    if (!choice.is_available) {
-      return cannot_run(base::make_error(ErrorKind::unavailable, "{}", choice.reason), choice,
-                        exit_unavailable);
+/// A run whose request is made: what is read for it, and what the user and the session are told
+/// meanwhile.
+class RunToShow {
+ public:
+  RunToShow(const Options& options, const Session::Tools& tools, runner::RunRequest request)
+      : options_(options), tools_(tools), request_(std::move(request)), pass_through_(tools.stop) {}
+  RunToShow(const RunToShow&) = delete;
+  RunToShow& operator=(const RunToShow&) = delete;
+
+  Ending run() {
+    request_.on_compiled = [this] { tools_.session.hide_progress(); };
+    if (request_.sandbox == SandboxKind::docker) {
+      connect_fetching();
     }
-    const SandboxKind sandbox = choice.kind;
-    auto prepared = request_for(options, tools, sandbox);
-    if (!prepared) {
-      const bool is_usage = prepared.error().kind == ErrorKind::invalid_argument;
-      return cannot_run(std::move(prepared).error(), choice,
-                        is_usage ? exit_usage : exit_unavailable);
+    if (request_.sandbox != SandboxKind::wasm) {
+      connect_command();
     }
-    runner::RunRequest& request = *prepared;
-    PullDisplay pull_display;
-    const bool may_fetch =
-        sandbox == SandboxKind::docker && runner::may_fetch_image(request.container);
-    const auto begin_fetching = [&] {
-      if (may_fetch) {
-        // Until the image is there, the time for fetching it counts as well.
-        tools.session.set_deadline(tools.deadline + request.container.pull_timeout);
-      }
-    };
-    if (sandbox == SandboxKind::docker) {
-      request.on_new_deadline = [&](std::chrono::steady_clock::time_point deadline) {
-        pull_display.finish();
-        tools.session.set_deadline(deadline);
-      };
-      if (!options.json) {
-        request.on_pull = [&](const PullProgress& progress) { pull_display.show(progress); };
-      }
-    }
-    const auto show_compiling = [&] {
-      if (sandbox == SandboxKind::wasm) {
-        tools.session.show_progress("compiling " + base::printable(request.target));
-      }
-    };
-    request.on_compiled = [&] { tools.session.hide_progress(); };
-    // A wrong --stdin is a wrong use of the command line; the target may well be there.
-    bool input_is_missing = false;
-    if (options.stdin_from) {
-      request.read_stdin = [&] {
-        tools.session.hide_progress();
-        tools.session.enter_stage("reading standard input");
-        auto content = *options.stdin_from == "-" ? read_own_stdin(runner::max_stdin_bytes)
-                                                  : read_stdin_file(*options.stdin_from);
-        input_is_missing = !content && content.error().kind == ErrorKind::not_found;
-        tools.session.enter_stage("compiling or running the module");
-        begin_fetching();
-        show_compiling();
-        return content;
-      };
+    if (options_.stdin_from) {
+      request_.read_stdin = [this] { return read_input(); };
     } else {
       begin_fetching();
     }
-    tools.session.enter_stage(sandbox == SandboxKind::wasm ? "compiling or running the module"
-                                                           : "running the command");
+    tools_.session.enter_stage(request_.sandbox == SandboxKind::wasm
+                                   ? "compiling or running the module"
+                                   : "running the command");
     show_compiling();
-    PassThrough pass_through(tools.stop);
-    if (sandbox != SandboxKind::wasm) {
-      request.stop_grace = command_grace;
-      tools.session.set_signal_grace(command_grace);
-      if (!options.json) {
-        pass_through.connect(request);
-      }
-    }
-    Ending ending{.result = tools.runner.run(tools.policy, request)};
-    ending.output = pass_through.state();
-    ending.sandbox_reason = choice.reason;
-    ending.exit_code = input_is_missing ? exit_usage : exit_code_of(ending.result, Activity::run);
+    Ending ending{.result = tools_.runner.run(tools_.policy, request_)};
+    ending.output = pass_through_.state();
+    // A wrong --stdin is a wrong use of the command line; the target may well be there.
+    ending.exit_code = input_is_missing_ ? exit_usage : exit_code_of(ending.result, Activity::run);
     return ending;
-  });
+  }
+
+ private:
+  void connect_fetching() {
+    request_.on_new_deadline = [this](std::chrono::steady_clock::time_point deadline) {
+      pull_display_.finish();
+      tools_.session.set_deadline(deadline);
+    };
+    if (!options_.json) {
+      request_.on_pull = [this](const PullProgress& progress) { pull_display_.show(progress); };
+    }
+  }
+
+  void connect_command() {
+    request_.stop_grace = command_grace;
+    tools_.session.set_signal_grace(command_grace);
+    if (!options_.json) {
+      pass_through_.connect(request_);
+    }
+  }
+
+  Expected<std::string> read_input() {
+    tools_.session.hide_progress();
+    tools_.session.enter_stage("reading standard input");
+    auto content = *options_.stdin_from == "-" ? read_own_stdin(runner::max_stdin_bytes)
+                                               : read_stdin_file(*options_.stdin_from);
+    input_is_missing_ = !content && content.error().kind == ErrorKind::not_found;
+    tools_.session.enter_stage("compiling or running the module");
+    begin_fetching();
+    show_compiling();
+    return content;
+  }
+
+  /// Until the image is there, the time for fetching it counts as well.
+  void begin_fetching() {
+    if (request_.sandbox == SandboxKind::docker && runner::may_fetch_image(request_.container)) {
+      tools_.session.set_deadline(tools_.deadline + request_.container.pull_timeout);
+    }
+  }
+
+  void show_compiling() {
+    if (request_.sandbox == SandboxKind::wasm) {
+      tools_.session.show_progress("compiling " + base::printable(request_.target));
+    }
+  }
+
+  const Options& options_;
+  const Session::Tools& tools_;
+  runner::RunRequest request_;
+  PullDisplay pull_display_;
+  PassThrough pass_through_;
+  bool input_is_missing_ = false;
+};
+
+Ending run_chosen(const Options& options, SandboxKind by_target, const Session::Tools& tools) {
+  const auto choice = chosen_sandbox(options, by_target, tools.docker);
+  if (!choice.is_available) {
+    return cannot_run(base::make_error(ErrorKind::unavailable, "{}", choice.reason), choice,
+                      exit_unavailable);
+  }
+  auto request = request_for(options, tools, choice.kind);
+  if (!request) {
+    const bool is_usage = request.error().kind == ErrorKind::invalid_argument;
+    return cannot_run(std::move(request).error(), choice, is_usage ? exit_usage : exit_unavailable);
+  }
+  Ending ending = RunToShow(options, tools, *std::move(request)).run();
+  ending.sandbox_reason = choice.reason;
+  return ending;
 }
 
 }  // namespace
@@ -245,7 +270,9 @@ int run_command(const Options& options) {
       return report_usage_error(*problem, options.json);
     }
   }
-  return run_chosen(options, by_target);
+  Session session(options, Activity::run, "run", std::string(to_string(by_target)));
+  return session.run(
+      [&](const Session::Tools& tools) { return run_chosen(options, by_target, tools); });
 }
 
 }  // namespace omnisandbox::cli

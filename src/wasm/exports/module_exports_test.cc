@@ -200,6 +200,50 @@ TEST(ComponentExports, MemoryOfAnEarlierCallIsNotSeen) {
   }
 }
 
+// What is restored page by page has a bound, of places and of bytes; beyond it lies as much again.
+TEST(ComponentExports, PagesOfAnEarlierCallAreNotSeenHoweverTheyLie) {
+  // Counts what is not as it was at the start, in one byte of each page that it visits, and changes
+  // it.
+  constexpr std::string_view visitor = R"((component
+    (core module $m
+      (memory 400)
+      (data (i32.const 4096) "image")
+      (func (export "visit") (param $stride i32) (param $bytes i32) (result i32)
+        (local $at i32) (local $found i32)
+        (local.set $found (i32.ne (i32.load (i32.const 4096)) (i32.const 0x67616d69)))
+        (loop $next
+          (local.set $found (i32.add (local.get $found)
+            (i32.ne (i32.load8_u offset=100 (local.get $at)) (i32.const 0))))
+          (i32.store8 offset=100 (local.get $at) (i32.const 1))
+          (local.set $at (i32.add (local.get $at) (local.get $stride)))
+          (br_if $next (i32.lt_u (local.get $at) (local.get $bytes))))
+        (i32.store (i32.const 4096) (i32.const 0))
+        (local.get $found)))
+    (core instance $i (instantiate $m))
+    (func (export "visit") (param "stride" u32) (param "bytes" u32) (result u32)
+      (canon lift (core func $i "visit")))))";
+  Config config;
+  config.memory_limit_mb = 32;
+  ModuleExports exports = load(visitor, config);
+  const auto found = [&](int stride, int bytes) {
+    return call(exports, "visit", {std::to_string(stride), std::to_string(bytes)}).value_json;
+  };
+  constexpr int page = 4096;
+  constexpr int all = 400 * 64 * 1024;
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& [stride, bytes] :
+         {std::pair(2 * page, all), {page, all}, {2 * page, 128 * page}, {4 * page, all}}) {
+      EXPECT_EQ(found(stride, bytes), "0") << stride << " of " << bytes;
+    }
+    // As many places as are listed, one less and one more.
+    for (const int places : {511, 512, 513}) {
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        EXPECT_EQ(found(2 * page, places * 2 * page), "0") << places;
+      }
+    }
+  }
+}
+
 // The engine holds values to the component's own declaration of an import, so a hostile one can
 // call a host function with anything.
 TEST(ComponentImports, DeclaredWithAnotherTypeAreATrap) {

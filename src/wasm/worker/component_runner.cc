@@ -3,12 +3,11 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "linux/file_handles.h"
-#include "linux/memory_file.h"
 #include "wasm/component/compiled_component.h"
 #include "wasm/exports/component_call.h"
 #include "wasm/exports/component_exports.h"
 #include "wasm/worker/guest_runner.h"
+#include "wasm/worker/load_code.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
@@ -28,13 +27,7 @@ class ComponentRunner : public GuestRunner {
     if (component_shape == nullptr) {
       return base::make_error(ErrorKind::internal, "a module came to a worker for components");
     }
-    // Mapped, its pages are shared by all who have it loaded.
-    if (auto mapped = CompiledComponent::load(*engine_, linux_::name_of(code), *component_shape)) {
-      components_[module] = *std::move(mapped);
-      return {};
-    }
-    const auto mapping = TRY(linux_::FileMapping::create(code, max_cache_entry_bytes));
-    components_[module] = TRY(CompiledComponent::load(*engine_, mapping.bytes(), *component_shape));
+    components_[module] = TRY(load_code<CompiledComponent>(*engine_, code, *component_shape));
     return {};
   }
 

@@ -3,12 +3,11 @@
 #include <signal.h>
 
 #include <atomic>
-#include <fstream>
-#include <set>
 #include <thread>
 
 #include "linux/test_scarce_descriptors.h"
 #include "wasm/test_support.h"
+#include "wasm/worker/test_workers.h"
 
 namespace omnisandbox::wasm {
 namespace {
@@ -16,17 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-std::set<pid_t> workers() {
-  std::set<pid_t> found;
-  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
-    std::ifstream children(task.path() / "children");
-    for (pid_t pid = 0; children >> pid;) {
-      found.insert(pid);
-    }
-  }
-  return found;
-}
 
 void kill_workers() {
   for (const pid_t pid : workers()) {

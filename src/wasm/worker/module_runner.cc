@@ -3,12 +3,11 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "linux/file_handles.h"
-#include "linux/memory_file.h"
 #include "wasm/exports/core_exports.h"
 #include "wasm/limits.h"
 #include "wasm/module/compiled_module.h"
 #include "wasm/worker/guest_runner.h"
+#include "wasm/worker/load_code.h"
 
 namespace omnisandbox::wasm::worker {
 namespace {
@@ -25,13 +24,7 @@ class ModuleRunner : public GuestRunner {
     if (module_shape == nullptr) {
       return base::make_error(ErrorKind::internal, "a component came to a worker for modules");
     }
-    // Mapped, its pages are shared by all who have it loaded.
-    if (auto mapped = CompiledModule::load(*engine_, linux_::name_of(code), *module_shape)) {
-      modules_[module] = *std::move(mapped);
-      return {};
-    }
-    const auto mapping = TRY(linux_::FileMapping::create(code, max_cache_entry_bytes));
-    modules_[module] = TRY(CompiledModule::load(*engine_, mapping.bytes(), *module_shape));
+    modules_[module] = TRY(load_code<CompiledModule>(*engine_, code, *module_shape));
     return {};
   }
 

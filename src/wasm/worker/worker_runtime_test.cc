@@ -14,11 +14,11 @@
 
 #include "base/test_effort.h"
 #include "wasm/test_support.h"
+#include "wasm/worker/test_workers.h"
 
 namespace omnisandbox::wasm {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
@@ -27,23 +27,6 @@ RuntimeOptions in_workers() {
 }
 
 Runtime worker_runtime(Config config = {}) { return make_runtime(std::move(config), in_workers()); }
-
-/// The worker processes of this process.
-std::set<pid_t> workers() {
-  std::set<pid_t> found;
-  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
-    std::ifstream children(task.path() / "children");
-    for (pid_t pid = 0; children >> pid;) {
-      std::error_code problem;
-      if (fs::read_symlink("/proc/" + std::to_string(pid) + "/exe", problem).filename() ==
-              "omnisandbox-worker" ||
-          problem) {
-        found.insert(pid);
-      }
-    }
-  }
-  return found;
-}
 
 /// Until the process, a child of this one, has ended; its pidfd says so before it is reaped.
 void wait_for_end(pid_t pid) {
@@ -84,6 +67,34 @@ TEST(WorkerRuntime, NamesTheLayersThatConfineIt) {
   Runtime runtime = worker_runtime();
   const Result result = run_guest(runtime, empty_guest);
   EXPECT_THAT(result.sandbox.layers, ::testing::IsSupersetOf({"wasm:worker", "seccomp"}));
+}
+
+// Code that is copied costs each worker its size in memory, and the time for it.
+TEST(WorkerRuntime, MapsCompiledCodeFromTheFileThatAllShare) {
+  const TestFolder folder;
+  RuntimeOptions options = in_workers();
+  options.module_cache = folder.file("cache");
+  for (int round = 0; round < 2; ++round) {
+    Runtime runtime = make_runtime({}, options);
+    // Compiled now, then out of the cache.
+    EXPECT_EQ(run_guest(runtime, empty_guest).module_cache,
+              round == 0 ? CacheUse::miss : CacheUse::hit);
+    int maps_read = 0;
+    bool is_mapped = false;
+    for (const pid_t pid : workers()) {
+      std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+      for (std::string line; std::getline(maps, line);) {
+        ++maps_read;
+        is_mapped |= line.find(" r-xp ") != std::string::npos &&
+                     (line.find("omnisandbox-code") != std::string::npos ||
+                      line.find(options.module_cache) != std::string::npos);
+      }
+    }
+    if (maps_read == 0) {
+      GTEST_SKIP() << "only root may look into a worker";
+    }
+    EXPECT_TRUE(is_mapped) << round;
+  }
 }
 
 TEST(WorkerRuntime, UsesAWorkerAgainButNeverAfterAFailedRun) {
