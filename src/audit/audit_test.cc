@@ -213,6 +213,43 @@ TEST_F(Audit, AFullDiskLosesNoAcknowledgedRecordAndRecordingGoesOn) {
   EXPECT_EQ(result, 0);
 }
 
+// Whoever can write beside the log must not choose the file that records go to.
+TEST_F(Audit, ALinkInTheLogsPlaceGetsNoRecord) {
+  const auto target = folder_ / "target";
+  std::ofstream(target) << "own\n";
+  auto audit = open_json_lines_audit(file_, 1);  // rotates before each record but the first
+  ASSERT_TRUE(audit);
+  ASSERT_TRUE((*audit)->write(decision("/a")));
+  std::filesystem::remove(file_);
+  std::filesystem::create_symlink(target, file_);
+  EXPECT_FALSE((*audit)->write(decision("/b")));
+  // The place that is rotated to may be one: it is replaced.
+  std::filesystem::remove(file_);
+  std::filesystem::remove(folder_ / "audit.jsonl.1");
+  std::filesystem::create_symlink(target, folder_ / "audit.jsonl.1");
+  ASSERT_TRUE((*audit)->write(decision("/c")));
+  ASSERT_TRUE((*audit)->write(decision("/d")));
+  EXPECT_FALSE(std::filesystem::is_symlink(folder_ / "audit.jsonl.1"));
+  std::ifstream content(target);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(content), {}), "own\n");
+}
+
+TEST_F(Audit, StaysInTheFolderThatTheNameLedToAtFirst) {
+  const auto other = folder_ / "other";
+  const auto logs = folder_ / "logs";
+  std::filesystem::create_directory(other);
+  std::filesystem::create_directory(logs);
+  std::filesystem::create_symlink(logs, folder_ / "by-link");
+  auto audit = open_json_lines_audit(folder_ / "by-link" / "audit.jsonl", 1);
+  ASSERT_TRUE(audit) << audit.error().message;
+  ASSERT_TRUE((*audit)->write(decision("/a")));
+  std::filesystem::rename(logs, folder_ / "moved");
+  std::filesystem::create_symlink(other, logs);
+  ASSERT_TRUE((*audit)->write(decision("/b")));
+  EXPECT_TRUE(std::filesystem::is_empty(other));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "moved" / "audit.jsonl.1"));
+}
+
 TEST_F(Audit, RefusesWhatIsNoFile) {
   const auto fifo = folder_ / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);

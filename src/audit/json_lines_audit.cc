@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "linux/file_names.h"
 #include "linux/file_system.h"
 #include "linux/retry.h"
 #include "omnisandbox/audit.h"
@@ -20,16 +21,49 @@ namespace {
 // may share one file, a record is never mixed with another, and rotation is seen by all of them.
 class JsonLinesAudit final : public AuditSink {
  public:
+  /// `path` is absolute and has no links in it.
   JsonLinesAudit(std::filesystem::path path, std::uint64_t rotate_at_bytes)
-      : path_(std::move(path)), rotated_path_(path_), rotate_at_bytes_(rotate_at_bytes) {
-    rotated_path_ += ".1";
-  }
+      : path_(std::move(path)),
+        name_(path_.filename()),
+        rotated_name_(name_ + ".1"),
+        rotate_at_bytes_(rotate_at_bytes) {}
 
   Expected<void> open() {
+    auto folder = linux_::open_at2(AT_FDCWD, path_.parent_path().native(), O_PATH | O_DIRECTORY, 0,
+                                   RESOLVE_NO_SYMLINKS);
+    if (!folder) {
+      return with_context(std::move(folder).error());
+    }
+    folder_ = std::move(*folder);
+    return open_in_folder();
+  }
+
+  Expected<void> write(const AuditRecord& record) override {
+    std::string line = to_json_line(record);
+    line += '\n';
+    const std::lock_guard lock(mutex_);
+    const FileLock file_lock(file_);
+    TRY(lock_current_file());
+    struct stat status = TRY(linux_::stat_of(file_));
+    if (status.st_size > 0 &&
+        static_cast<std::uint64_t>(status.st_size) + line.size() > rotate_at_bytes_) {
+      if (auto renamed = linux_::rename_at(folder_, name_, folder_, rotated_name_); !renamed) {
+        return with_context(std::move(renamed).error());
+      }
+      TRY(lock_current_file());
+      status = TRY(linux_::stat_of(file_));
+    }
+    return append(line, status.st_size);
+  }
+
+ private:
+  // A name that has become a link leads nowhere: whoever can write in the folder must not choose
+  // the file that records go to.
+  Expected<void> open_in_folder() {
     // Non-blocking, so that a FIFO without a reader is an error and not a hang.
-    auto file = linux_::open_at2(AT_FDCWD, path_.native(),
+    auto file = linux_::open_at2(folder_.get(), name_,
                                  O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600,
-                                 RESOLVE_NO_MAGICLINKS);
+                                 RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH);
     if (!file) {
       return with_context(std::move(file).error());
     }
@@ -42,25 +76,6 @@ class JsonLinesAudit final : public AuditSink {
     return {};
   }
 
-  Expected<void> write(const AuditRecord& record) override {
-    std::string line = to_json_line(record);
-    line += '\n';
-    const std::lock_guard lock(mutex_);
-    const FileLock file_lock(file_);
-    TRY(lock_current_file());
-    struct stat status = TRY(linux_::stat_of(file_));
-    if (status.st_size > 0 &&
-        static_cast<std::uint64_t>(status.st_size) + line.size() > rotate_at_bytes_) {
-      if (::rename(path_.c_str(), rotated_path_.c_str()) != 0) {
-        return with_context(Error::from_errno(errno, "rename", path_.native()));
-      }
-      TRY(lock_current_file());
-      status = TRY(linux_::stat_of(file_));
-    }
-    return append(line, status.st_size);
-  }
-
- private:
   // Unlocks whatever file the sink has open at the end of a write; rotation may have changed it.
   class FileLock {
    public:
@@ -83,11 +98,11 @@ class JsonLinesAudit final : public AuditSink {
       }
       const struct stat mine = TRY(linux_::stat_of(file_));
       struct stat named {};
-      if (::stat(path_.c_str(), &named) == 0 && named.st_ino == mine.st_ino &&
-          named.st_dev == mine.st_dev) {
+      if (::fstatat(folder_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+          named.st_ino == mine.st_ino && named.st_dev == mine.st_dev) {
         return {};
       }
-      TRY(open());
+      TRY(open_in_folder());
     }
     return base::make_error(ErrorKind::io,
                             "audit file {}: it is replaced faster than it can be opened",
@@ -112,9 +127,11 @@ class JsonLinesAudit final : public AuditSink {
     return error;
   }
 
-  std::filesystem::path path_;
-  std::filesystem::path rotated_path_;
-  std::uint64_t rotate_at_bytes_;
+  const std::filesystem::path path_;
+  const std::string name_;
+  const std::string rotated_name_;
+  const std::uint64_t rotate_at_bytes_;
+  linux_::Fd folder_;
   std::mutex mutex_;
   linux_::Fd file_;
 };
@@ -123,13 +140,15 @@ class JsonLinesAudit final : public AuditSink {
 
 Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(const std::filesystem::path& path,
                                                            std::uint64_t rotate_at_bytes) {
-  // Absolute, so that a later change of the working folder cannot move a rotation elsewhere.
+  // The links are those of now: later ones lead no rotation elsewhere.
   std::error_code failure;
   const std::filesystem::path absolute = std::filesystem::absolute(path, failure);
+  const std::filesystem::path whole =
+      failure ? absolute : std::filesystem::weakly_canonical(absolute, failure);
   if (failure) {
     return Error::from_errno(failure.value(), "resolve", path.native());
   }
-  auto sink = std::make_shared<JsonLinesAudit>(absolute, rotate_at_bytes);
+  auto sink = std::make_shared<JsonLinesAudit>(whole, rotate_at_bytes);
   TRY(sink->open());
   return std::shared_ptr<AuditSink>(std::move(sink));
 }

@@ -35,7 +35,8 @@ Expected<Granted> granted_by(const Options& options) {
   if (!options.policy_file) {
     return Granted{.policy = TRY(Policy::compile({}))};
   }
-  runner::LoadedPolicy loaded = TRY(runner::load_policy(*options.policy_file));
+  runner::LoadedPolicy loaded =
+      TRY(runner::load_policy(*options.policy_file, runner::audit_files(options.audit_file)));
   Granted granted{.policy = std::move(loaded.policy)};
   // Only who could use an engine looks for one: it can take a moment to answer.
   if (loaded.file.docker && !loaded.file.docker->image.empty() &&

@@ -75,7 +75,8 @@ Expected<Session::Granted> Session::granted_policy() const {
   if (!options_.policy_file) {
     return Granted{.policy = TRY(Policy::compile({})), .docker = {}};
   }
-  runner::LoadedPolicy loaded = TRY(runner::load_policy(*options_.policy_file));
+  runner::LoadedPolicy loaded =
+      TRY(runner::load_policy(*options_.policy_file, runner::audit_files(options_.audit_file)));
   return Granted{.policy = std::move(loaded.policy),
                  .docker = std::move(loaded.file.docker).value_or(DockerConfig{})};
 }

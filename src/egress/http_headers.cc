@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <string>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -55,9 +57,24 @@ bool is_one_of(const Names& names, std::string_view name) {
                      [&](std::string_view other) { return same_name(name, other); });
 }
 
+// As a program behind a gateway may know it (RFC 3875 section 4.1.18): X_Method_Override and
+// X-Method-Override are one variable there.
+std::string as_variable(std::string_view name) {
+  std::string variable(name);
+  std::replace_if(
+      variable.begin(), variable.end(),
+      [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '-');
+  return variable;
+}
+
 bool is_reserved(std::string_view name) {
-  constexpr std::string_view proxy = "proxy-";
-  return is_one_of(connection_headers, name) || same_name(name.substr(0, proxy.size()), proxy);
+  const std::string variable = as_variable(name);
+  return is_one_of(connection_headers, variable) || same_name(variable, "proxy") ||
+         same_name(std::string_view(variable).substr(0, 6), "proxy-");
+}
+
+bool overrides_method(std::string_view name) {
+  return is_one_of(override_headers, as_variable(name));
 }
 
 std::string_view without_white_space(std::string_view value) {
@@ -135,8 +152,7 @@ Expected<std::vector<HttpHeader>> checked_headers(std::span<const HttpHeader> he
 Expected<std::vector<std::string>> overriding_methods(std::span<const HttpHeader> headers) {
   std::vector<std::string> methods;
   for (const HttpHeader& header : headers) {
-    if (is_one_of(override_headers, header.name))
-      methods.push_back(TRY(canonical_method(header.value)));
+    if (overrides_method(header.name)) methods.push_back(TRY(canonical_method(header.value)));
   }
   return methods;
 }
@@ -156,8 +172,9 @@ void drop_for_other_origin(std::vector<HttpHeader>& headers) {
 
 void drop_body_headers(std::vector<HttpHeader>& headers) {
   std::erase_if(headers, [](const HttpHeader& header) {
-    return same_name(std::string_view(header.name).substr(0, 8), "content-") ||
-           is_one_of(override_headers, header.name);
+    const std::string variable = as_variable(header.name);
+    return same_name(std::string_view(variable).substr(0, 8), "content-") ||
+           overrides_method(header.name);
   });
 }
 

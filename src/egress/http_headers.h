@@ -24,7 +24,8 @@ Expected<std::string> canonical_method(std::string_view method);
 /// `invalid_argument` for CR, LF, NUL and other control characters, for headers that belong to the
 /// connection or the framing (Host, Content-Length, Transfer-Encoding, Connection, Proxy-*, …), for
 /// those that make some servers handle another path than the judged one (X-Original-URL,
-/// X-Rewrite-URL), and beyond the limits above.
+/// X-Rewrite-URL), for Proxy, which gateways hand to programs as their proxy, and beyond the limits
+/// above. X_Original_URL and the like are the same: behind a gateway they may have one name.
 Expected<std::vector<HttpHeader>> checked_headers(std::span<const HttpHeader> headers);
 
 /// The methods that headers such as X-HTTP-Method-Override ask for, in upper case: a server may

@@ -55,6 +55,12 @@ TEST(HttpHeaders, FramingAndConnectionAreNotTheGuests) {
                            "Proxy-",
                            "X-Original-URL",
                            "x-rewrite-url",
+                           "X_Original_URL",
+                           "X.Rewrite.URL",
+                           "Transfer_Encoding",
+                           "Content_Length",
+                           "Proxy_Authorization",
+                           "Proxy",
                            "Alt-Used"}) {
     EXPECT_EQ(kind_of({{name, "x"}}), ErrorKind::invalid_argument) << name;
   }
@@ -100,9 +106,10 @@ TEST(HttpHeaders, OverridesAreFound) {
       overriding_methods(std::vector<HttpHeader>{{"x-http-method-override", "delete"},
                                                  {"X-HTTP-Method", "PUT"},
                                                  {"X-Method-Override", "Patch"},
+                                                 {"X_HTTP_Method_Override", "LINK"},
                                                  {"Accept", "x"}});
   ASSERT_TRUE(methods);
-  EXPECT_THAT(*methods, ElementsAre("DELETE", "PUT", "PATCH"));
+  EXPECT_THAT(*methods, ElementsAre("DELETE", "PUT", "PATCH", "LINK"));
   EXPECT_FALSE(
       overriding_methods(std::vector<HttpHeader>{{"X-HTTP-Method-Override", "DELETE, GET"}}));
 }

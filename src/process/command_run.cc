@@ -22,6 +22,7 @@
 #include "process/run_outcome.h"
 #include "process/run_plan.h"
 #include "process/sandbox_pool.h"
+#include "process/timely_end.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -146,8 +147,13 @@ class Run {
     // Not filled with zeros: most commands write little, and touch little of it.
     const auto storage = std::make_unique_for_overwrite<char[]>(read_buffer_bytes);
     const std::span buffer(storage.get(), read_buffer_bytes);
+    if (job_.on_stdout || job_.on_stderr) {
+      timely_end_ =
+          TRY(TimelyEnd::watch(sandbox_->control, judged_.deadline, job_.stop, job_.stop_grace));
+    }
     while (!ending_) {
       TRY(wait_once(wake_up, buffer));
+      note_timely_end();
     }
     // Everybody who could write is gone.
     TRY(read_reports());
@@ -195,6 +201,16 @@ class Run {
     }
     check_time_and_counters();
     return {};
+  }
+
+  // It was a callback that held this thread up; nothing more is told to it.
+  void note_timely_end() {
+    if (timely_end_ == nullptr || timely_end_->cause() == TimelyEnd::Cause::none || killed_at_) {
+      return;
+    }
+    end(timely_end_->cause() == TimelyEnd::Cause::stop ? End::stopped : End::deadline);
+    stdout_->call_no_more();
+    stderr_->call_no_more();
   }
 
   // Other reports are read when the launcher has ended, which it does soon after: each would wake
@@ -416,6 +432,7 @@ class Run {
   std::unique_ptr<PreparedSandbox> sandbox_;
   linux_::Fd stdin_;
   std::string stdin_data_;
+  std::unique_ptr<TimelyEnd> timely_end_;  // where there are callbacks
   std::optional<OutputStream> stdout_;
   std::optional<OutputStream> stderr_;
   std::unique_ptr<EgressSession> egress_;

@@ -23,6 +23,9 @@ class OutputStream {
   /// Reads all that is there, but no more than what a full pipe can hold.
   Expected<void> drain(std::span<char> buffer);
 
+  /// What comes from now on is kept and counted only.
+  void call_no_more() { callback_ = nullptr; }
+
   std::string take() { return std::move(kept_); }
   std::uint64_t total_bytes() const noexcept { return total_; }
   bool is_truncated() const noexcept { return total_ > limit_; }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -34,6 +35,30 @@ Error with_position(const PolicyFile& file, const std::string& path, Error error
   return error;
 }
 
+bool is_opened_too_far(const Policy& policy, const OwnFile& file) {
+  return policy.explain(Capability::fs_write, file.path).allowed ||
+         (file.access == PathAccess::none &&
+          policy.explain(Capability::fs_read, file.path).allowed);
+}
+
+/// The Config, with a narrower rule for each of the files that `policy`, made of it, opens.
+Config without_own_files(Config config, const Policy& policy,
+                         const std::vector<OwnFile>& own_files) {
+  for (const OwnFile& file : own_files) {
+    if (is_opened_too_far(policy, file)) {
+      config.allowed_paths.emplace_back(file.path, file.access);
+    }
+  }
+  return config;
+}
+
+/// Without the links in it, where it can be found.
+std::string whole_path(const std::string& path) {
+  std::error_code failure;
+  const auto whole = std::filesystem::weakly_canonical(path, failure);
+  return failure ? path : whole.string();
+}
+
 std::chrono::milliseconds call_timeout_of(const Config& config, const Policy& base) {
   const std::chrono::milliseconds longest = base.config().timeout.value();
   return config.timeout.is_set() ? std::min(config.timeout.value(), longest) : longest;
@@ -63,11 +88,24 @@ Expected<NarrowPolicy> narrow_to_nothing(const Policy& base) {
   return NarrowPolicy{.policy = TRY(base.narrow({})), .call_timeout = call_timeout_of({}, base)};
 }
 
-Expected<LoadedPolicy> load_policy(const std::string& path) {
+std::vector<OwnFile> audit_files(const std::optional<std::string>& log) {
+  if (!log) {
+    return {};
+  }
+  const std::string whole = whole_path(*log);
+  return {{.path = whole}, {.path = whole + ".1"}};
+}
+
+Expected<LoadedPolicy> load_policy(const std::string& path, std::vector<OwnFile> own_files) {
   auto file = TRY(load_policy_file(path));
   auto policy = Policy::compile(file.config);
   if (!policy) {
     return with_position(file, path, std::move(policy).error());
+  }
+  own_files.push_back({.path = whole_path(path), .access = PathAccess::read});
+  Config narrower = without_own_files(file.config, *policy, own_files);
+  if (narrower.allowed_paths.size() != file.config.allowed_paths.size()) {
+    policy = TRY(Policy::compile(std::move(narrower)));
   }
   return LoadedPolicy{.file = std::move(file), .policy = *std::move(policy)};
 }

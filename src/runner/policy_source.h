@@ -1,8 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "omnisandbox/policy.h"
 #include "omnisandbox/policy_file.h"
@@ -15,7 +17,19 @@ struct LoadedPolicy {
   PolicyFile file;
   Policy policy;
 };
-Expected<LoadedPolicy> load_policy(const std::string& path);
+
+/// A file that this program itself goes by or writes, and what tools may do with it at most,
+/// whatever the policy says.
+struct OwnFile {
+  std::string path;
+  PathAccess access = PathAccess::none;
+};
+/// The log, and where it is rotated to; none without one.
+std::vector<OwnFile> audit_files(const std::optional<std::string>& log);
+
+/// The policy's own file is one of `own_files`, to be read only: a tool must not write the next
+/// run's policy.
+Expected<LoadedPolicy> load_policy(const std::string& path, std::vector<OwnFile> own_files = {});
 
 /// A policy that holds for something that is loaded once and called often: its timeout is one of
 /// each call, and says nothing of how long loading may take.

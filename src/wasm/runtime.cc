@@ -14,6 +14,7 @@
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
 #include "policy/limits.h"
+#include "wasm/cache/closed_cache.h"
 #include "wasm/engine/engine.h"
 #include "wasm/limits.h"
 #include "wasm/module/compiled_module.h"
@@ -287,10 +288,7 @@ Expected<Runtime> Runtime::create(Config config, RuntimeOptions options) {
 
 Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
   TRY(audit::require_sink(policy.config(), options.audit.get()));
-  std::shared_ptr<const wasm::ModuleCache> cache;
-  if (!options.module_cache.empty()) {
-    cache = TRY(wasm::ModuleCache::open(options.module_cache));
-  }
+  const auto cache = TRY(wasm::open_closed_cache(policy, options.module_cache));
   std::shared_ptr<wasm::Engine> engine;
   std::unique_ptr<wasm::worker::Workers> workers;
   const policy::Limits& limits = policy.compiled().limits();
@@ -303,7 +301,7 @@ Expected<Runtime> Runtime::create(Policy policy, RuntimeOptions options) {
     engine = TRY(guarded(wasm::engine_stack_bytes, [&] { return wasm::Engine::shared(fuel); }));
   }
   return Runtime(std::make_unique<Impl>(std::move(policy), std::move(options), std::move(engine),
-                                        std::move(workers), std::move(cache)));
+                                        std::move(workers), cache));
 }
 
 Expected<void> Runtime::compile(std::string name, std::span<const std::byte> module_bytes) {

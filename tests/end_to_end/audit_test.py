@@ -165,5 +165,34 @@ class Tail(Audit):
         self.assertEqual(process.wait(timeout=support.HANG_SECONDS), 1)
 
 
+
+class InAnOpenFolder(Case):
+    """A log that lies where tools may write is still not theirs."""
+
+    def setUp(self):
+        super().setUp()
+        self.log, self.victim = self.folder / "audit.jsonl", self.folder / "victim"
+        self.victim.write_text("mine\n")
+        self.policy_file = self.policy(capabilities=["fs_read", "fs_write", "exec_run"], allowed_paths=[str(self.folder)],
+                                       allowed_commands=["ln", "cp", "cat"])
+
+    def test_host_functions_neither_read_nor_write_it(self):
+        for arguments in (("fs_write", self.log), ("fs_write", f"{self.log}.1"), ("fs_read", self.log), ("fs_write", self.policy_file)):
+            done = self.command("call", "--policy", self.policy_file, "--audit", self.log, *arguments, stdin=b"{}")
+            self.assertEqual(done.code, 126, str(done))
+        self.assertEqual([record["answer"] for record in support.records(self.log) if record["event"] == "decision"], ["denial"] * 4)
+        done = self.command("call", "--policy", self.policy_file, "--audit", self.log, "fs_write", self.folder / "other", stdin=b"x")
+        self.assertEqual(done.code, 0, str(done))
+
+    def test_a_command_cannot_lead_it_elsewhere(self):
+        for command in (("ln", "-sf", self.victim, self.log), ("cp", self.victim, self.log), ("cat", self.log),
+                        ("ln", "-sf", self.victim, self.policy_file)):
+            done = self.command("run", "--policy", self.policy_file, "--audit", self.log, "--", *command)
+            self.assertNotEqual(done.code, 0, str(done))
+        self.assertEqual(self.victim.read_text(), "mine\n")
+        self.assertFalse(self.log.is_symlink())
+        self.assertEqual(sum(record["event"] == "outcome" for record in support.records(self.log)), 4)
+
+
 if __name__ == "__main__":
     support.main()

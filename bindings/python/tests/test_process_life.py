@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from omnisandbox import AsyncSandbox, Config, Sandbox, errors
+from omnisandbox import AsyncSandbox, Cancellation, Config, Sandbox, errors
 
 INTERRUPTED = """
 import os, signal, threading, time
@@ -156,5 +156,41 @@ def test_cancelling_a_task_ends_its_run():
                 await asyncio.wait_for(box.run_python("while True: pass"), 0.3)
             assert time.monotonic() - started < 30
             assert (await box.run_python("6 * 7")).value == "42"
+
+    asyncio.run(main())
+
+
+
+def test_a_run_that_waits_for_a_thread_never_begins_once_it_is_cancelled():
+    async def main() -> None:
+        async with AsyncSandbox(Config(timeout=60), max_threads=1) as box:
+            first_stop, second_stop = Cancellation(), Cancellation()
+            first = asyncio.create_task(box.run_python("while True: pass", cancellation=first_stop))
+            await asyncio.sleep(0.3)
+            second = asyncio.create_task(box.run_python("1", cancellation=second_stop))
+            await asyncio.sleep(0.1)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(second, 20)
+            assert not first.done() and not second_stop.cancelled
+            # The caller's own Cancellation is the one that is used.
+            first_stop.cancel()
+            assert (await asyncio.wait_for(first, 20)).status == "cancelled"
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_cancelled_twice_still_waits_for_its_run():
+    async def main() -> None:
+        async with AsyncSandbox(Config(timeout=60)) as box:
+            session = await box.open_session()
+            task = asyncio.create_task(session.run("while True: pass"))
+            await asyncio.sleep(0.3)
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert session.has_ended
 
     asyncio.run(main())

@@ -110,6 +110,9 @@ constexpr BuiltInSecret secrets[] = {
     {"**/.psql_history", none, "commands, often with passwords"},
     {"**/.mysql_history", none, "commands, often with passwords"},
 
+    // Ours: compiled code is trusted by it. The name is cache_secret_name's.
+    {"**/omnisandbox-cache.key*", none, "the key of compiled modules"},
+
     // The system's own.
     {"/etc/shadow*", none, "password hashes"},
     {"/etc/gshadow*", none, "password hashes"},

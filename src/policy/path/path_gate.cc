@@ -152,6 +152,18 @@ Denial several_names(const PathQuestion& question, std::string_view rule, nlink_
                 .remedy = "allow_hard_links: true"};
 }
 
+// The kernel takes these bits away at a write(2), but not from who has CAP_FSETID, and at no store
+// through a mapping.
+Denial lends_rights(const PathQuestion& question, std::string_view rule) {
+  return Denial{.capability = Capability::fs_write,
+                .resource = std::string(question.path),
+                .rule = std::string(rule),
+                .reason =
+                    "the file is set-user-ID or set-group-ID: whoever starts it gets its "
+                    "owner's rights, for whatever was written into it",
+                .remedy = "chmod ug-s on the file, or replace it as a whole"};
+}
+
 // The open itself, once the path is judged.
 Expected<OpenedFile> open_granted(const PathJudge& judge, const PathQuestion& question,
                                   const std::string& path, const PathGrant& grant, int flags,
@@ -168,6 +180,9 @@ Expected<OpenedFile> open_granted(const PathJudge& judge, const PathQuestion& qu
   }
   if (opened.status.st_nlink > 1 && S_ISREG(opened.status.st_mode) && !judge.allows_hard_links()) {
     return Error::from_denial(several_names(question, grant.rule, opened.status.st_nlink));
+  }
+  if (S_ISREG(opened.status.st_mode) && (opened.status.st_mode & (S_ISUID | S_ISGID)) != 0) {
+    return Error::from_denial(lends_rights(question, grant.rule));
   }
   if ((flags & O_TRUNC) != 0 && opened.status.st_size > 0) {
     TRY(linux_::set_size(opened.file, 0));

@@ -368,6 +368,19 @@ TEST_F(PathGateTest, FilesWithSeveralNamesAreNotWritten) {
   EXPECT_EQ(folder_.read("outside/secret"), "");
 }
 
+TEST_F(PathGateTest, FilesThatLendTheirOwnersRightsAreNotWritten) {
+  const std::string file = in("work/file");
+  for (const mode_t bit : {S_ISUID, S_ISGID}) {
+    ASSERT_EQ(::chmod(file.c_str(), 0755 | bit), 0);
+    for (const int flags : {O_WRONLY, O_RDWR, O_WRONLY | O_TRUNC, O_WRONLY | O_APPEND}) {
+      EXPECT_EQ(refused(file, flags, PathUse::write), ErrorKind::denied) << flags;
+    }
+    EXPECT_EQ(content(file), "content");
+  }
+  ASSERT_EQ(::chmod(file.c_str(), 01755), 0);
+  EXPECT_TRUE(open(file, O_WRONLY | O_TRUNC, PathUse::write));
+}
+
 TEST_F(PathGateTest, CreatesWhereItMay) {
   const auto created = open(in("work/sub/new"), O_WRONLY | O_CREAT | O_EXCL, PathUse::write);
   ASSERT_TRUE(created) << created.error().message;

@@ -21,7 +21,6 @@ namespace {
 
 constexpr unsigned private_folder_mode = 0700;
 constexpr unsigned private_file_mode = 0600;
-constexpr std::string_view secret_name = "key";
 // What a use is noted for is the order of removal, which need not be exact.
 constexpr std::chrono::minutes use_resolution{10};
 constexpr mode_t rights_of_others = S_IRWXG | S_IRWXO;
@@ -57,7 +56,7 @@ Expected<linux_::Fd> open_parent(std::string_view path) {
 }
 
 std::optional<CacheSecret> read_secret(const linux_::Fd& folder) {
-  const auto file = linux_::open_at2(folder.get(), secret_name, O_RDONLY | O_NONBLOCK, 0,
+  const auto file = linux_::open_at2(folder.get(), cache_secret_name, O_RDONLY | O_NONBLOCK, 0,
                                      linux_::resolve_exactly);
   if (!file) {
     return std::nullopt;
@@ -115,13 +114,13 @@ Expected<CacheSecret> secret_of(const linux_::Fd& folder) {
   }
   CacheSecret secret;
   TRY(linux_::fill_random(secret));
-  const std::string unfinished = "key-" + base::random_id();
+  const std::string unfinished = std::string(cache_secret_name) + "-" + base::random_id();
   const linux_::Fd file =
       TRY(linux_::open_at2(folder.get(), unfinished, O_WRONLY | O_CREAT | O_EXCL, private_file_mode,
                            linux_::resolve_exactly));
   auto placed = linux_::write_full(file, std::as_bytes(std::span(secret)));
   if (placed) {
-    placed = linux_::link_at(folder, unfinished, folder, secret_name);
+    placed = linux_::link_at(folder, unfinished, folder, cache_secret_name);
   }
   if (!placed && is_taken(placed.error())) {
     // Another process was first; or what is there is worthless, and goes.
@@ -129,7 +128,7 @@ Expected<CacheSecret> secret_of(const linux_::Fd& folder) {
       secret = *theirs;
       placed = Expected<void>();
     } else {
-      placed = linux_::rename_at(folder, unfinished, folder, secret_name);
+      placed = linux_::rename_at(folder, unfinished, folder, cache_secret_name);
     }
   }
   static_cast<void>(linux_::remove_file_at(folder, unfinished));

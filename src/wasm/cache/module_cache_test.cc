@@ -11,6 +11,7 @@
 #include "base/test_child.h"
 #include "linux/file_system.h"
 #include "linux/test_own_mounts.h"
+#include "wasm/cache/cache_folder.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -27,6 +28,7 @@ CacheKey key_number(std::uint8_t number) {
 class ModuleCacheTest : public ::testing::Test {
  protected:
   std::string path() const { return folder_.file("cache"); }
+  std::string key_file() const { return path() + "/" + std::string(cache_secret_name); }
   std::shared_ptr<ModuleCache> open(std::uint64_t max_bytes = default_cache_bytes) const {
     auto cache = ModuleCache::open(path(), max_bytes);
     if (!cache) {
@@ -171,13 +173,13 @@ TEST_F(ModuleCacheTest, AnotherKeyMakesEverythingWorthlessAndABrokenOneIsReplace
   store(*open(), 1, "code");
   for (const std::string& key :
        {std::string(32, 'x'), std::string("short"), std::string(33, 'y')}) {
-    write(path() + "/key", key);
+    write(key_file(), key);
     EXPECT_EQ(found(*open(), 1), "nothing");
     store(*open(), 1, "code");
     EXPECT_EQ(found(*open(), 1), "code");
   }
-  EXPECT_EQ(fs::file_size(path() + "/key"), 32U);
-  ASSERT_EQ(::chmod((path() + "/key").c_str(), 0644), 0);
+  EXPECT_EQ(fs::file_size(key_file()), 32U);
+  ASSERT_EQ(::chmod(key_file().c_str(), 0644), 0);
   EXPECT_EQ(found(*open(), 1), "nothing");
 }
 

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "omnisandbox/module_exports.h"
+#include "wasm/cache/cache_folder.h"
 #include "wasm/cache/test_changed_files.h"
 #include "wasm/module/module_text.h"
 #include "wasm/test_support.h"
@@ -110,6 +112,31 @@ TEST_F(CachedModules, PrecompiledBytesRunForTheSameUserOnly) {
     auto forged = *compiled;
     forged[position] ^= std::byte{1};
     EXPECT_FALSE(made.run(forged, RunOptions{})) << position;
+  }
+}
+
+// Who has a cache's key can make compiled code, which the engine runs as it is.
+TEST_F(CachedModules, HaveAKeyThatNoPolicyOpensUnawares) {
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {folder_.path()}};
+  EXPECT_EQ(use_of(exits_with_seven, config), CacheUse::miss);
+  const std::string key = folder_.file("cache") + "/" + std::string(cache_secret_name);
+  ASSERT_TRUE(fs::exists(key));
+  const auto policy = Policy::compile(config);
+  ASSERT_TRUE(policy);
+  EXPECT_FALSE(policy->explain(Capability::fs_read, key).allowed);
+  EXPECT_FALSE(policy->explain(Capability::fs_write, key).allowed);
+  EXPECT_TRUE(policy->explain(Capability::fs_read, folder_.file("other")).allowed);
+
+  for (const PathAccess access : {PathAccess::read, PathAccess::read_write}) {
+    Config opened = config;
+    opened.allowed_paths.emplace_back(PathRule(key, access));
+    const auto refused = Runtime::create(opened, {.module_cache = folder_.file("cache")});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
+    EXPECT_TRUE(Runtime::create(opened, {}));
+    EXPECT_FALSE(ModuleExports::load(*Policy::compile(opened), "module", bytes_of(exits_with_seven),
+                                     {.module_cache = folder_.file("cache")}));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "host_functions/host_functions_impl.h"
 #include "policy/limits.h"
+#include "wasm/cache/closed_cache.h"
 #include "wasm/component/limits.h"
 #include "wasm/exports/exported_code.h"
 #include "wasm/exports/json_schema.h"
@@ -64,10 +65,7 @@ class ModuleExports::Impl {
     TRY(audit::require_sink(policy.config(), options.audit.get()));
     return guarded(wasm::engine_stack_bytes, [&]() -> Expected<ModuleExports> {
       const auto& limits = policy.compiled().limits();
-      std::shared_ptr<const wasm::ModuleCache> cache;
-      if (!options.module_cache.empty()) {
-        cache = TRY(wasm::ModuleCache::open(options.module_cache));
-      }
+      auto cache = TRY(wasm::open_closed_cache(policy, options.module_cache));
       wasm::ModuleInput input = TRY(make_input(cache));
       wasm::exports::CodeToLoad code{
           .policy = policy,

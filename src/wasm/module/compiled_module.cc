@@ -199,9 +199,10 @@ Expected<LoadedModule> load_sealed(Engine& engine, std::span<const std::byte> by
                            ? load_code(engine, entry.code)
                            : nullptr;
   if (module == nullptr) {
-    return base::make_error(ErrorKind::invalid_argument,
-                            "the module was compiled for another engine, processor or policy "
-                            "(fuel_limit); compile the .wasm file again");
+    return base::make_error(
+        ErrorKind::invalid_argument,
+        "the module was compiled for another engine, processor, isolation or policy "
+        "(fuel_limit); compile the .wasm file again");
   }
   return LoadedModule{std::move(module), *shape};
 }

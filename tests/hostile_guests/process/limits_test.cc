@@ -95,6 +95,39 @@ TEST_F(Limits, OutputStreamsWhileTheCommandRuns) {
   EXPECT_EQ(result.stderr_data, "two\n");
 }
 
+// Whoever takes the output may take his time; the command gets none of it.
+TEST_F(Limits, ACallbackThatBlocksDoesNotKeepTheCommandAlive) {
+  const auto ticks = path("work/ticks");
+  const std::string writing = "echo hi; while :; do echo x >> " + ticks + "; sleep 0.05; done";
+  for (const bool is_stopped : {false, true}) {
+    std::stop_source stop;
+    int calls = 0;
+    bool has_ended = false;
+    ProcessRunOptions options;
+    options.stop = stop.get_token();
+    options.timeout = milliseconds(is_stopped ? 60'000 : 1000);
+    options.on_stdout = [&](std::string_view) {
+      ++calls;
+      if (is_stopped) {
+        stop.request_stop();
+      }
+      // Until nothing is written any more.
+      const auto give_up = Clock::now() + std::chrono::seconds(15);
+      for (std::uintmax_t before = 0; !has_ended && Clock::now() < give_up;) {
+        std::this_thread::sleep_for(milliseconds(1500));
+        const std::uintmax_t now = std::filesystem::file_size(ticks);
+        has_ended = now == before;
+        before = now;
+      }
+    };
+    const Result result = must_run(config({"sh", "sleep"}), "sh", {"-c", writing}, std::move(options));
+    EXPECT_TRUE(has_ended);
+    EXPECT_EQ(result.status, is_stopped ? Status::cancelled : Status::timeout);
+    EXPECT_EQ(result.stdout_data, "hi\n");
+    EXPECT_EQ(calls, 1);
+  }
+}
+
 TEST_F(Limits, ExitCodesAndSignalsComeBack) {
   EXPECT_EQ(must_run(config({"sh"}), "sh", {"-c", "exit 7"}).exit_code, 7);
   const Result killed = must_run(config({"sh"}), "sh", {"-c", "kill -TERM $$"});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +23,28 @@ from .policy import Explanation, PolicyLike
 T = TypeVar("T")
 
 
-async def _stoppable(executor: ThreadPoolExecutor, call: Callable[..., T]) -> T:
-    """Runs `call(cancellation=…)` in a thread. A cancelled task waits for its run to end, which is soon."""
-    cancellation = Cancellation()
-    run = asyncio.get_running_loop().run_in_executor(executor, partial(call, cancellation=cancellation))
+async def _stoppable(executor: ThreadPoolExecutor, call: partial[T]) -> T:
+    """Runs `call(cancellation=…)` in a thread. A cancelled task waits for its run to end, which is soon; one that waits for a thread
+    does not begin. A Cancellation of the caller's own is the one that is used, and a cancelled task cancels it."""
+    cancellation = call.keywords.get("cancellation") or Cancellation()
+    begun = executor.submit(partial(call, cancellation=cancellation))
+    run = asyncio.wrap_future(begun)
     try:
         return await asyncio.shield(run)
     except asyncio.CancelledError:
-        cancellation.cancel()
-        await asyncio.wait([run])
-        if not run.cancelled():
-            run.exception()  # seen; the task's end is what counts
+        if not begun.cancel():
+            cancellation.cancel()
+            await _until_done(run)
         raise
+
+
+async def _until_done(run: asyncio.Future[T]) -> None:
+    """However often the task is cancelled meanwhile."""
+    while not run.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([run])
+    if not run.cancelled():
+        run.exception()  # seen; the task's end is what counts
 
 
 class Session:
