@@ -28,11 +28,9 @@ Expected<std::unique_ptr<TimelyEnd>> TimelyEnd::watch(
   linux_::Fd own = TRY(linux_::duplicate(control));
   std::unique_ptr<TimelyEnd> made(
       new TimelyEnd(std::move(own), deadline, std::move(stop), stop_grace));
-  made->thread_ =
-      TRY(linux_::start_thread("to end a command in time", [self = made.get()](
-                                                               const std::stop_token& done) {
-        self->wait(done);
-      }));
+  made->thread_ = TRY(
+      linux_::start_thread("to end a command in time",
+                           [self = made.get()](const std::stop_token& done) { self->wait(done); }));
   made->on_stop_ = std::make_unique<std::stop_callback<std::function<void()>>>(
       made->stop_, [self = made.get()] { self->stop_was_requested(); });
   return made;

@@ -47,8 +47,8 @@ TEST_F(OwnFiles, TheAuditLogIsNotTheToolsWhetherItIsThereOrNot) {
     if (exists) {
       std::ofstream(folder_ / "logs" / "audit.jsonl") << "{}\n";
     }
-    const auto loaded = load_policy(
-        policy_file(), audit_files((folder_ / "by-link" / "audit.jsonl").string()));
+    const auto loaded =
+        load_policy(policy_file(), audit_files((folder_ / "by-link" / "audit.jsonl").string()));
     ASSERT_TRUE(loaded) << loaded.error().message;
     for (const char* name : {"audit.jsonl", "audit.jsonl.1"}) {
       for (const char* folder : {"logs", "by-link"}) {

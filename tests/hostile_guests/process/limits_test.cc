@@ -120,7 +120,8 @@ TEST_F(Limits, ACallbackThatBlocksDoesNotKeepTheCommandAlive) {
         before = now;
       }
     };
-    const Result result = must_run(config({"sh", "sleep"}), "sh", {"-c", writing}, std::move(options));
+    const Result result =
+        must_run(config({"sh", "sleep"}), "sh", {"-c", writing}, std::move(options));
     EXPECT_TRUE(has_ended);
     EXPECT_EQ(result.status, is_stopped ? Status::cancelled : Status::timeout);
     EXPECT_EQ(result.stdout_data, "hi\n");
