@@ -70,7 +70,8 @@ struct ProcessRunOptions {
   std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
   /// Called with each piece of output as it comes, from the calling thread; what is passed here is
-  /// kept in the Result as well, up to max_output_bytes.
+  /// kept in the Result as well, up to max_output_bytes. One that blocks holds up the answer, and
+  /// not the command's end at its deadline or after a stop; it is not called again then.
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
   CommandStreams streams = CommandStreams::pipes;

@@ -370,7 +370,7 @@ TEST_F(PathGateTest, FilesWithSeveralNamesAreNotWritten) {
 
 TEST_F(PathGateTest, FilesThatLendTheirOwnersRightsAreNotWritten) {
   const std::string file = in("work/file");
-  for (const mode_t bit : {S_ISUID, S_ISGID}) {
+  for (const mode_t bit : {mode_t{S_ISUID}, mode_t{S_ISGID}}) {
     ASSERT_EQ(::chmod(file.c_str(), 0755 | bit), 0);
     for (const int flags : {O_WRONLY, O_RDWR, O_WRONLY | O_TRUNC, O_WRONLY | O_APPEND}) {
       EXPECT_EQ(refused(file, flags, PathUse::write), ErrorKind::denied) << flags;
