@@ -35,7 +35,8 @@ ViewRequest view_request(const PlanRequest& request) {
       .needs_certificates = has_proxy(request.judged, request.machinery, request.tier),
       .programs = programs_of(compiled),
       .main_program = request.judged.program.path,
-      .any_program = allows_any_program(compiled)};
+      .any_program = allows_any_program(compiled),
+      .deadline = request.judged.deadline};
   if (std::none_of(view.programs.begin(), view.programs.end(), [&](const auto& program) {
         return program.path == request.judged.program.path;
       })) {
