@@ -30,8 +30,8 @@ class DeepFolder {
     // Parts whose folders a path can name, the deepest of them first.
     while (::faccessat(root_.get(), "d", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
       std::string path = "d";
-      while (path.size() < part_bytes && ::faccessat(root_.get(), (path + "/d").c_str(), F_OK,
-                                                     AT_SYMLINK_NOFOLLOW) == 0) {
+      while (path.size() < part_bytes &&
+             ::faccessat(root_.get(), (path + "/d").c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         path += "/d";
       }
       const std::string rest = path + "/d";

@@ -97,7 +97,8 @@ TEST_F(FolderWalks, DepthCostsNeitherStackNorDescriptorsAndIsClosedWherePathsEnd
   const linux_::Fd root = opened();
   {
     const linux_::ScarceDescriptors scarce(linux_::can_be_without_descriptors ? 3 : 100);
-    const auto done = FolderWalk(notes, {.max_entries = 2 * depth}).walk(root, root_.native().size());
+    const auto done =
+        FolderWalk(notes, {.max_entries = 2 * depth}).walk(root, root_.native().size());
     EXPECT_TRUE(done) << done.error().message;
   }
   ASSERT_EQ(notes.closed.size(), 1U);
