@@ -104,8 +104,8 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   walls.tier = request.tier;
   walls.steps = std::move(view.steps);
   walls.landlock_paths = std::move(view.landlock_paths);
-  walls.limits = resource_limits(compiled.limits(), judged.memory_bytes, request.policy.config(),
-                                 request.reach, request.tier);
+  walls.limits =
+      resource_limits(compiled.limits(), judged.memory_bytes, request.reach, request.tier);
   walls.host_name = "sandbox";
   walls.proxy_port = proxied ? proxy_port : std::uint16_t{0};
   walls.seccomp_filter = std::string(TRY(filter_for(request.machinery, walls)));
