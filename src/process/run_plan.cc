@@ -14,6 +14,9 @@
 namespace omnisandbox::process {
 namespace {
 
+// A page: to the kernel a size of 0 is none at all.
+constexpr std::uint64_t least_private_bytes = 4096;
+
 std::string working_dir_of(const Policy& policy, const JudgedCommand& judged) {
   if (!judged.terms.working_dir.empty()) {
     return std::string(judged.terms.working_dir);
@@ -30,7 +33,8 @@ ViewRequest view_request(const PlanRequest& request) {
       .working_dir = working_dir_of(request.policy, request.judged),
       // What lies there lies in memory: a full /tmp is an error of the command's, before it is the
       // end of the run.
-      .private_bytes = std::min(compiled.limits().max_write_bytes, request.judged.memory_bytes / 2),
+      .private_bytes = std::max(least_private_bytes, std::min(compiled.limits().max_write_bytes,
+                                                              request.judged.memory_bytes / 2)),
       .private_files = compiled.limits().max_files_created + 1,
       .needs_certificates = has_proxy(request.judged, request.machinery, request.tier),
       .programs = programs_of(compiled),

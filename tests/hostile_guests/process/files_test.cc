@@ -180,6 +180,13 @@ TEST_F(Files, TmpIsPrivateAndBounded) {
               HasSubstr("wrote 4 MiB: EFBIG"));
 }
 
+TEST_F(Files, NothingToWriteIsAlmostNothingInTmp) {
+  Config none = config({"stat"});
+  none.max_write_bytes = 0;
+  const Result result = must_run(none, "stat", {"-f", "-c", "%b pages", "/tmp"});
+  EXPECT_EQ(result.stdout_data, "1 pages\n");
+}
+
 TEST_F(Files, ASingleFileMayBeARule) {
   write("outside/one.txt", "one");
   Config policy = config({"sh", "cat"});
