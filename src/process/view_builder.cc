@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -114,6 +115,7 @@ class ViewBuilder : policy::FolderVisitor {
     std::stable_sort(opened_.begin(), opened_.end(), [](const auto& left, const auto& right) {
       return left.target.size() < right.target.size();
     });
+    add_places();
     std::move(opened_.begin(), opened_.end(), std::back_inserter(plan_.steps));
     std::move(masks_.begin(), masks_.end(), std::back_inserter(plan_.steps));
     std::move(late_.begin(), late_.end(), std::back_inserter(plan_.steps));
@@ -208,6 +210,26 @@ class ViewBuilder : policy::FolderVisitor {
     step.device = status->st_dev;
     step.inode = status->st_ino;
     return {};
+  }
+
+  // What stands in a file system of the run's own needs a place there, and that is no file of the
+  // command's.
+  void add_places() {
+    for (ViewStep& tree : opened_) {
+      if (tree.kind != StepKind::private_tree) {
+        continue;
+      }
+      std::set<std::string> places;
+      for (const ViewStep& step : opened_) {
+        const bool needs_place = step.kind != StepKind::pin && step.target != tree.target &&
+                                 policy::is_at_or_beneath(step.target, tree.target);
+        for (std::string_view place = step.target; needs_place && place != tree.target;
+             place = policy::parent_of(place)) {
+          places.emplace(place);
+        }
+      }
+      tree.file_count += places.size();
+    }
   }
 
   void add_landlock(const std::string& guest, Access access) {
