@@ -34,6 +34,7 @@ struct ChildPlan {
   std::array<char, 64> gid_map{};
   sigset_t signal_mask{};
   // Written by the child, read after it has gone on or ended.
+  volatile bool made_namespaces = false;
   const char* volatile failed_step = nullptr;
   volatile int error_number = 0;
 };
@@ -122,6 +123,7 @@ OMNISANDBOX_IN_CHILD const char* run_child_steps(ChildPlan& plan) {
   }
   for (const Fd* group : plan.request->entered_groups) {
     if (::write(group->get(), "0", 1) != 1) {
+      plan.made_namespaces = true;  // they are not what failed
       return "write tasks";
     }
   }
@@ -130,6 +132,7 @@ OMNISANDBOX_IN_CHILD const char* run_child_steps(ChildPlan& plan) {
       return step;
     }
   }
+  plan.made_namespaces = true;
   int program = -1;
   if (const char* step = place_files(plan, plan.request->program->get(), &program);
       step != nullptr) {
@@ -278,6 +281,11 @@ pid_t clone3_call(clone_args& arguments, int (*entry)(void*), void* argument) {
 
 }  // namespace
 
+bool refuses_namespaces(int error_number) noexcept {
+  return error_number == EPERM || error_number == EACCES || error_number == ENOSPC ||
+         error_number == EUSERS || error_number == EINVAL || error_number == ENOSYS;
+}
+
 Expected<ChildProcess> spawn(const SpawnRequest& request) {
   if (request.program == nullptr || request.files.size() > max_spawn_files) {
     return base::make_error(ErrorKind::internal, "spawn: no program, or too many files");
@@ -324,12 +332,19 @@ Expected<ChildProcess> spawn(const SpawnRequest& request) {
   }
   ::pthread_sigmask(SIG_SETMASK, &plan.signal_mask, nullptr);
   ::munmap(stack, child_stack_bytes);
+  const auto failure = [&request](int error_number, const char* step, bool made_namespaces) {
+    Error error = Error::from_errno(error_number, step, "the launcher");
+    if (request.namespaces != 0 && !made_namespaces && refuses_namespaces(error_number)) {
+      error.kind = ErrorKind::unavailable;
+    }
+    return error;
+  };
   if (pid < 0) {
-    return Error::from_errno(clone_error, "clone3", "the launcher");
+    return failure(clone_error, "clone3", false);
   }
   ChildProcess child(pid, Fd(pidfd));
   if (plan.failed_step != nullptr) {
-    return Error::from_errno(plan.error_number, plan.failed_step, "the launcher");
+    return failure(plan.error_number, plan.failed_step, plan.made_namespaces);
   }
   return child;
 }

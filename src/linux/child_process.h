@@ -79,7 +79,10 @@ struct SpawnRequest {
 /// Starts a program without ever running code of this process in a second process of many threads:
 /// like posix_spawn(3), the child shares the memory and the caller waits until it has called
 /// execve. With CLONE_NEWUSER the caller's user and group are mapped to themselves. An error names
-/// the step.
+/// the step; `unavailable` where it is one that makes namespaces, and the machine refuses those.
 Expected<ChildProcess> spawn(const SpawnRequest& request);
+
+/// How kernels, sysctls, AppArmor and container engines refuse namespaces and mounts.
+bool refuses_namespaces(int error_number) noexcept;
 
 }  // namespace omnisandbox::linux_

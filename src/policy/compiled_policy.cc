@@ -126,6 +126,7 @@ Limits limits_of(const Config& config, const Limits* base) {
     return std::min(own.value_or(*inherited), *inherited);
   };
   limits.max_file_bytes = buffer(config.max_file_bytes, of(&Limits::max_file_bytes));
+  limits.chosen_file_bytes = narrowed(config.max_file_bytes, of(&Limits::chosen_file_bytes));
   limits.max_response_bytes = buffer(config.max_response_bytes, of(&Limits::max_response_bytes));
   return limits;
 }

@@ -29,6 +29,7 @@ struct Limits {
   std::optional<std::uint64_t> fuel;
   std::uint64_t max_output_bytes = 0;
   std::uint64_t max_file_bytes = 0;
+  std::optional<std::uint64_t> chosen_file_bytes;  ///< set only where a layer chose max_file_bytes
   std::uint64_t max_response_bytes = 0;
   std::uint64_t max_write_bytes = 0;
   std::uint64_t max_files_created = 0;
@@ -39,6 +40,11 @@ struct Limits {
 
   /// An outer layer chose no memory limit, so that the sandbox's default is its limit.
   bool base_has_default_memory = false;
+
+  /// How large a program of its own may make one file: no larger than all that it may write.
+  std::uint64_t largest_file_bytes() const {
+    return std::min(chosen_file_bytes.value_or(max_write_bytes), max_write_bytes);
+  }
 
   /// What the user chose, else the sandbox's own default.
   std::uint64_t memory_limit(std::uint64_t sandbox_default_bytes) const {

@@ -130,6 +130,22 @@ TEST_F(PolicyTest, NarrowingOnlyTakesAway) {
   EXPECT_EQ(third->compiled().limits().timeout, 5s);
 }
 
+TEST_F(PolicyTest, NoLayerMakesTheLargestFileLarger) {
+  const auto largest = [](const Policy& policy) {
+    return policy.compiled().limits().largest_file_bytes();
+  };
+  const auto base = Policy::compile({.max_file_bytes = 1'000'000});
+  ASSERT_TRUE(base);
+  EXPECT_EQ(largest(*base), 1'000'000u);
+  EXPECT_EQ(largest(*base->narrow({})), 1'000'000u) << "not set in the narrower one";
+  EXPECT_EQ(largest(*base->narrow({.max_file_bytes = 5'000'000})), 1'000'000u);
+  EXPECT_EQ(largest(*base->narrow({.max_file_bytes = 1'000})), 1'000u);
+  const auto writing = Policy::compile({.max_write_bytes = 4'000'000});
+  ASSERT_TRUE(writing);
+  EXPECT_EQ(largest(*writing), 4'000'000u) << "not set: as much as may be written in all";
+  EXPECT_EQ(largest(*writing->narrow({.max_file_bytes = 9'000'000})), 4'000'000u);
+}
+
 TEST_F(PolicyTest, BaseDemandsStay) {
   const auto base = Policy::compile({.audit_required = true});
   ASSERT_TRUE(base);

@@ -122,8 +122,9 @@ class Run {
                                               : PreparedSandbox::Streams::pipes,
                                           &plan.start);
     if (!started) {
-      lacks_namespaces_ = is_refusal(started.error().system_errno);
-      return cannot_confine(started.error());
+      lacks_namespaces_ = started.error().kind == ErrorKind::unavailable;
+      return lacks_namespaces_ ? cannot_confine(started.error())
+                               : not_set_up(started.error(), job_);
     }
     sandbox_ = std::move(*started);
     return {};
@@ -379,8 +380,7 @@ class Run {
     const EgressReport refused = egress_ ? egress_->finish() : EgressReport{};
     egress_.reset();
     if (failure_) {
-      lacks_namespaces_ =
-          failure_->kind == Report::Kind::setup_failed && is_refusal(failure_->error_number);
+      lacks_namespaces_ = process::lacks_namespaces(*failure_);
       return start_failure(*failure_, job_);
     }
     const RunCgroup& cgroup = sandbox_->cgroup();

@@ -93,16 +93,13 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
 }
 
 std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
-                                           const Config& config, CgroupReach reach, Tier tier) {
+                                           CgroupReach reach, Tier tier) {
   const auto resource = [](auto number) { return static_cast<std::uint32_t>(number); };
-  std::vector<ResourceLimit> list = {
-      {resource(RLIMIT_CORE), 0},
-      {resource(RLIMIT_NOFILE), limits.max_open_files},
-      // One process may not write more to a file than the run may write in all.
-      {resource(RLIMIT_FSIZE),
-       config.max_file_bytes ? limits.max_file_bytes : limits.max_write_bytes},
-      {resource(RLIMIT_MEMLOCK), locked_memory_bytes},
-      {resource(RLIMIT_MSGQUEUE), locked_memory_bytes}};
+  std::vector<ResourceLimit> list = {{resource(RLIMIT_CORE), 0},
+                                     {resource(RLIMIT_NOFILE), limits.max_open_files},
+                                     {resource(RLIMIT_FSIZE), limits.largest_file_bytes()},
+                                     {resource(RLIMIT_MEMLOCK), locked_memory_bytes},
+                                     {resource(RLIMIT_MSGQUEUE), locked_memory_bytes}};
   if (tier == Tier::namespaces) {
     // Counted within the user namespace, with the launcher's own process; without one, everything
     // that the user runs would count.

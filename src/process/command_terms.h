@@ -38,6 +38,6 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
 
 /// What is bounded for each process.
 std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
-                                           const Config& config, CgroupReach reach, Tier tier);
+                                           CgroupReach reach, Tier tier);
 
 }  // namespace omnisandbox::process

@@ -115,7 +115,7 @@ std::string framed(std::string_view message);
 struct Report {
   enum class Kind : std::uint32_t {
     prepared = 1,   ///< the walls stand; `value` holds WallFlags
-    setup_failed,   ///< `error_number`, `step`
+    setup_failed,   ///< `error_number`, `step`; `value` 1: of the namespaces, not of the plan
     exec_failed,    ///< `error_number`, `step`
     ended,          ///< `status` as of wait(2)
     memory_limit,   ///< the launcher's own watch saw it passed

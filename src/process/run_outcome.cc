@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "linux/child_process.h"
 #include "policy/compiled_policy.h"
 #include "policy/limits.h"
 
@@ -123,9 +124,9 @@ std::vector<std::string> layers_of(const RunCgroup& cgroup, const LaunchPlan& pl
   return layers;
 }
 
-bool is_refusal(int error_number) {
-  return error_number == EPERM || error_number == EACCES || error_number == ENOSPC ||
-         error_number == EUSERS || error_number == EINVAL || error_number == ENOSYS;
+bool lacks_namespaces(const Report& report) {
+  return report.kind == Report::Kind::setup_failed && report.value == 1 &&
+         linux_::refuses_namespaces(report.error_number);
 }
 
 Error cannot_confine(const Error& cause) {
@@ -133,6 +134,14 @@ Error cannot_confine(const Error& cause) {
                .message = "this machine cannot confine commands: " + cause.message +
                           "; user namespaces must be allowed (see docs/kernel_mechanisms.md), and "
                           "a command never runs unconfined",
+               .resource = {},
+               .system_errno = cause.system_errno};
+}
+
+Error not_set_up(const Error& cause, const CommandJob& job) {
+  return Error{.kind = ErrorKind::unavailable,
+               .message = base::printable(job.command) +
+                          " was not run, because its sandbox could not be set up: " + cause.message,
                .resource = {},
                .system_errno = cause.system_errno};
 }
@@ -149,7 +158,7 @@ Error start_failure(const Report& report, const CommandJob& job) {
   }
   Error cause = Error::from_errno(report.error_number, step, {});
   if (report.kind == Report::Kind::setup_failed) {
-    return cannot_confine(cause);
+    return lacks_namespaces(report) ? cannot_confine(cause) : not_set_up(cause, job);
   }
   if (report.error_number == ENOENT || report.error_number == EACCES) {
     cause.message +=

@@ -33,9 +33,11 @@ std::vector<std::string> layers_of(const RunCgroup& cgroup, const LaunchPlan& pl
 
 /// What a launcher's report of failure means for the caller.
 Error start_failure(const Report& report, const CommandJob& job);
-/// The machine refused a step.
+/// The machine refused namespaces, or what is made in them under every policy.
 Error cannot_confine(const Error& cause);
-/// How kernels, sysctls, AppArmor and container engines refuse namespaces and mounts.
-bool is_refusal(int error_number);
+/// Any other step failed before the command began.
+Error not_set_up(const Error& cause, const CommandJob& job);
+/// Whether it was the namespaces themselves that the machine refused.
+bool lacks_namespaces(const Report& report);
 
 }  // namespace omnisandbox::process

@@ -14,6 +14,9 @@
 namespace omnisandbox::process {
 namespace {
 
+// A page: to the kernel a size of 0 is none at all.
+constexpr std::uint64_t least_private_bytes = 4096;
+
 std::string working_dir_of(const Policy& policy, const JudgedCommand& judged) {
   if (!judged.terms.working_dir.empty()) {
     return std::string(judged.terms.working_dir);
@@ -30,12 +33,14 @@ ViewRequest view_request(const PlanRequest& request) {
       .working_dir = working_dir_of(request.policy, request.judged),
       // What lies there lies in memory: a full /tmp is an error of the command's, before it is the
       // end of the run.
-      .private_bytes = std::min(compiled.limits().max_write_bytes, request.judged.memory_bytes / 2),
+      .private_bytes = std::max(least_private_bytes, std::min(compiled.limits().max_write_bytes,
+                                                              request.judged.memory_bytes / 2)),
       .private_files = compiled.limits().max_files_created + 1,
       .needs_certificates = has_proxy(request.judged, request.machinery, request.tier),
       .programs = programs_of(compiled),
       .main_program = request.judged.program.path,
-      .any_program = allows_any_program(compiled)};
+      .any_program = allows_any_program(compiled),
+      .deadline = request.judged.deadline};
   if (std::none_of(view.programs.begin(), view.programs.end(), [&](const auto& program) {
         return program.path == request.judged.program.path;
       })) {
@@ -103,8 +108,8 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   walls.tier = request.tier;
   walls.steps = std::move(view.steps);
   walls.landlock_paths = std::move(view.landlock_paths);
-  walls.limits = resource_limits(compiled.limits(), judged.memory_bytes, request.policy.config(),
-                                 request.reach, request.tier);
+  walls.limits =
+      resource_limits(compiled.limits(), judged.memory_bytes, request.reach, request.tier);
   walls.host_name = "sandbox";
   walls.proxy_port = proxied ? proxy_port : std::uint16_t{0};
   walls.seccomp_filter = std::string(TRY(filter_for(request.machinery, walls)));

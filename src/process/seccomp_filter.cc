@@ -335,6 +335,10 @@ void add_mode_calls(Filter& filter) {
 constexpr std::uint64_t refused_requests[] = {TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS,
                                               FS_IOC_FSSETXATTR};
 
+// Who may read a file may hold up everybody who writes to it with a lease, for as long as
+// /proc/sys/fs/lease-break-time says each time; and be told of what others do in a folder.
+constexpr std::uint64_t refused_controls[] = {F_SETLEASE, F_NOTIFY};
+
 // Narrower filters of a command's own are welcome; one that hands calls over is not.
 constexpr std::uint64_t new_listener = SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
@@ -347,6 +351,7 @@ void add_conditional_calls(Filter& filter, FilterKind kind) {
       filter.refuse_if("clone", EPERM, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, flag, flag));
     }
   }
+  filter.by_argument("fcntl", 1, refused_controls, SCMP_ACT_ERRNO(EPERM), std::nullopt);
   filter.by_argument("ioctl", 1, refused_requests, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW);
   filter.allow_if("seccomp", SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, new_listener, 0));
   filter.refuse_if("seccomp", listener_refusal,

@@ -2,16 +2,20 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_system.h"
 #include "linux/landlock_calls.h"
+#include "policy/path/folder_walk.h"
 #include "policy/path/path_text.h"
 #include "process/system_folders.h"
 #include "process/system_parts.h"
@@ -57,6 +61,16 @@ bool may_hide_below(const CompiledPolicy& policy, std::string_view path) {
   return false;
 }
 
+// Also by names that may stand anywhere.
+bool may_hide_anything_below(const CompiledPolicy& policy, std::string_view path) {
+  for (const CompiledPolicy* layer = &policy; layer != nullptr; layer = layer->base()) {
+    if (layer->paths().may_take_away_below(path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // The system's own trees that have a fresh counterpart inside, or none at all.
 constexpr std::string_view special_folders[] = {"/proc", "/sys", "/dev"};
 
@@ -82,9 +96,12 @@ bool in_every_layer(const CompiledPolicy* layer, std::string_view path) {
   return true;
 }
 
-class ViewBuilder {
+class ViewBuilder : policy::FolderVisitor {
  public:
-  explicit ViewBuilder(const ViewRequest& request) : request_(request), policy_(*request.policy) {}
+  explicit ViewBuilder(const ViewRequest& request)
+      : request_(request),
+        policy_(*request.policy),
+        walk_(*this, {.max_entries = max_searched_entries, .deadline = request.deadline}) {}
 
   Expected<FileViewPlan> build() {
     collect_roots();
@@ -98,7 +115,9 @@ class ViewBuilder {
     std::stable_sort(opened_.begin(), opened_.end(), [](const auto& left, const auto& right) {
       return left.target.size() < right.target.size();
     });
+    add_places();
     std::move(opened_.begin(), opened_.end(), std::back_inserter(plan_.steps));
+    std::move(masks_.begin(), masks_.end(), std::back_inserter(plan_.steps));
     std::move(late_.begin(), late_.end(), std::back_inserter(plan_.steps));
     add_programs(request_, plan_);
     choose_working_dir();
@@ -167,7 +186,7 @@ class ViewBuilder {
           hide(std::string(special), guest_name(guest, path, special));
         }
       }
-      TRY(search(root.handle, path, guest, path, access));
+      TRY(search(root, path, guest));
     }
     return {};
   }
@@ -191,6 +210,26 @@ class ViewBuilder {
     step.device = status->st_dev;
     step.inode = status->st_ino;
     return {};
+  }
+
+  // What stands in a file system of the run's own needs a place there, and that is no file of the
+  // command's.
+  void add_places() {
+    for (ViewStep& tree : opened_) {
+      if (tree.kind != StepKind::private_tree) {
+        continue;
+      }
+      std::set<std::string> places;
+      for (const ViewStep& step : opened_) {
+        const bool needs_place = step.kind != StepKind::pin && step.target != tree.target &&
+                                 policy::is_at_or_beneath(step.target, tree.target);
+        for (std::string_view place = step.target; needs_place && place != tree.target;
+             place = policy::parent_of(place)) {
+          places.emplace(place);
+        }
+      }
+      tree.file_count += places.size();
+    }
   }
 
   void add_landlock(const std::string& guest, Access access) {
@@ -229,75 +268,121 @@ class ViewBuilder {
                          .file_count = 1024});
       return;
     }
-    late_.insert(late_.begin(), {.kind = StepKind::mask, .target = std::move(target)});
+    masks_.push_back({.kind = StepKind::mask, .target = std::move(target)});
   }
 
-  // Everything below `path` whose access is not its folder's is hidden or made read-only.
-  Expected<void> search(const linux_::Fd& folder, const std::string& path, const std::string& guest,
-                        const std::string& root, Access access) {
-    auto opened = linux_::open_at2(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0,
-                                   linux_::resolve_exactly);
-    if (!opened) {
-      // What this user cannot list the command cannot list either.
-      return opened.error().system_errno == EACCES ? Expected<void>() : opened.error();
+  // --- what the rules take away inside a root ---
+
+  // Everything below whose access is not its folder's is hidden or made read-only.
+  Expected<void> search(const PathRoot& root, const std::string& path, const std::string& guest) {
+    if (!may_hide_anything_below(policy_, path)) {
+      return {};
     }
-    const auto entries = TRY(linux_::list_directory(*opened, max_searched_entries));
-    searched_ += entries.size();
-    if (searched_ > max_searched_entries) {
-      return base::make_error(
-          ErrorKind::too_large,
+    searched_path_ = path;
+    searched_guest_ = guest;
+    auto done = walk_.walk(root.handle, std::max(path.size(), guest.size()));
+    if (done) {
+      return {};
+    }
+    Error error = std::move(done).error();
+    if (error.kind == ErrorKind::too_large) {
+      error.message = fmt::format(
           "{} holds more than {} files to look through for what the policy hides; open a narrower "
           "folder, or set allow_secrets where nothing in it is secret",
-          base::printable(root), max_searched_entries);
+          base::printable(path), max_searched_entries);
+    } else if (error.kind == ErrorKind::timeout) {
+      error.message = fmt::format(
+          "{} was not looked through for what the policy hides before the deadline; open a "
+          "narrower folder, or raise timeout",
+          base::printable(path));
     }
+    return error;
+  }
+
+  Expected<void> look(const linux_::Fd& folder, std::string_view below,
+                      std::span<const linux_::RawDirectoryEntry> entries,
+                      std::vector<std::string>& entered) override {
+    const std::string path = name_below(searched_path_, below);
+    const std::string guest = name_below(searched_guest_, below);
+    const Access access = access_of(policy_, path);
     for (const auto& entry : entries) {
-      TRY(consider(*opened, entry, path, guest, root, access));
+      if (entry.type != DT_LNK && TRY(is_searched(folder, entry, path, guest, access))) {
+        entered.push_back(entry.name);
+      }
+    }
+    if (opened_.size() + masks_.size() > max_plan_entries) {
+      return base::make_error(ErrorKind::limit,
+                              "the policy hides or narrows more than {} files and folders in {}; "
+                              "open a narrower folder",
+                              max_plan_entries, base::printable(searched_path_));
     }
     return {};
   }
 
-  Expected<void> consider(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
-                          const std::string& path, const std::string& guest,
-                          const std::string& root, Access access) {
-    if (entry.type == DT_LNK) {
+  // The command may be able to change what keeps this user out, or know a name in there.
+  Expected<void> find_closed(std::string_view below) override {
+    const std::string path = name_below(searched_path_, below);
+    if (!may_hide_anything_below(policy_, path)) {
       return {};
     }
+    const std::string guest = name_below(searched_guest_, below);
+    if (guest == "/") {
+      return base::make_error(ErrorKind::denied,
+                              "{} cannot be looked through for what the policy hides",
+                              base::printable(path));
+    }
+    hide(path, guest);
+    return {};
+  }
+
+  static std::string name_below(const std::string& folder, std::string_view below) {
+    return below.empty() ? folder : policy::join(folder, below);
+  }
+
+  // Hides or narrows one entry; whether there is more to look for in it.
+  Expected<bool> is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
+                             const std::string& path, const std::string& guest, Access access) {
     const std::string child = policy::join(path, entry.name);
+    const std::string target = policy::join(guest, entry.name);
     if (roots_.contains(child) || is_special(child)) {
       // A root of its own; where that opens nothing, it is hidden here.
       if (roots_.contains(child) && !access_of(policy_, child).opens()) {
-        hide(child, policy::join(guest, entry.name));
+        hide(child, target);
       }
-      return {};
+      return false;
     }
     const Access own = access_of(policy_, child);
-    const std::string target = policy::join(guest, entry.name);
     if (!own.opens()) {
       hide(child, target);
-      return {};
+      return false;
     }
-    const bool is_folder =
-        entry.type == DT_DIR ||
-        (entry.type == DT_UNKNOWN && linux_::stat_at(folder, entry.name).has_value() &&
-         S_ISDIR(linux_::stat_at(folder, entry.name)->st_mode));
     const bool narrower = own != access && !own.writes;
     if (narrower) {
       plan_.hides_something = true;
       opened_.push_back({.kind = StepKind::pin, .flags = step_read_only, .target = target});
     }
-    if (!is_folder) {
-      return {};
+    if (!TRY(is_folder(folder, entry))) {
+      return false;
     }
     if (own.writes && !narrower && may_hide_below(policy_, child)) {
       // Renamed, it would carry what is hidden in it to a name that no rule knows.
       opened_.push_back({.kind = StepKind::pin, .target = target});
     }
-    auto handle = linux_::open_at2(folder.get(), entry.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
-                                   linux_::resolve_exactly);
-    if (!handle) {
-      return {};  // gone, or replaced by something that is no folder
+    return may_hide_anything_below(policy_, child);
+  }
+
+  // Some file systems do not say it in the list.
+  static Expected<bool> is_folder(const linux_::Fd& folder,
+                                  const linux_::RawDirectoryEntry& entry) {
+    if (entry.type != DT_UNKNOWN) {
+      return entry.type == DT_DIR;
     }
-    return search(*handle, child, target, root, own);
+    const auto status = linux_::stat_at(folder, entry.name);
+    if (!status && status.error().system_errno == ENOENT) {
+      return false;
+    }
+    // What cannot be asked is looked through, and hidden where that fails, too.
+    return !status || S_ISDIR(status->st_mode);
   }
 
   void choose_working_dir() {
@@ -323,8 +408,11 @@ class ViewBuilder {
   std::map<std::string, const PathRoot*, std::less<>> roots_;
   FileViewPlan plan_;
   std::vector<ViewStep> opened_;  // roots and what is narrower in them
+  std::vector<ViewStep> masks_;   // what is hidden in them
   std::vector<ViewStep> late_;    // what lies over all of them
-  std::size_t searched_ = 0;
+  policy::FolderWalk walk_;
+  std::string searched_path_;  // the root that is looked through
+  std::string searched_guest_;
 };
 
 }  // namespace

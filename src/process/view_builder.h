@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,11 +45,13 @@ struct ViewRequest {
   std::vector<ProgramFile> programs;
   std::string main_program;  ///< path of the one to run; another that changed is left out
   bool any_program = false;  ///< the policy lists "*": whatever is on the search path
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 /// Derives the view from the policy. Looks through the folders that the policy opens for what its
-/// rules take away inside them, so the answer holds for one run. `too_large` where there is more to
-/// look through than `max_searched_entries`.
+/// rules take away inside them, so the answer holds for one run. What cannot be looked through is
+/// hidden as a whole. `too_large` where there is more to look through than `max_searched_entries`,
+/// `timeout` at the deadline.
 Expected<FileViewPlan> build_file_view(const ViewRequest& request);
 
 /// The programs that every layer of a policy resolved.

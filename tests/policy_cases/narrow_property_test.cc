@@ -196,6 +196,7 @@ void expect_within(const policy::Limits& limits, const policy::Limits& bound) {
   EXPECT_LE(limits.timeout, bound.timeout);
   EXPECT_LE(limits.max_output_bytes, bound.max_output_bytes);
   EXPECT_LE(limits.max_file_bytes, bound.max_file_bytes);
+  EXPECT_LE(limits.largest_file_bytes(), bound.largest_file_bytes());
   EXPECT_LE(limits.max_response_bytes, bound.max_response_bytes);
   EXPECT_LE(limits.max_write_bytes, bound.max_write_bytes);
   EXPECT_LE(limits.max_files_created, bound.max_files_created);

@@ -231,8 +231,7 @@ Expected<ContainerGrant> judge_container(const CompiledPolicy& policy, const Doc
   grant.max_processes = static_cast<std::uint32_t>(
       std::min<std::int64_t>(docker.pids_limit, std::int64_t{limits.max_processes}));
   grant.max_open_files = limits.max_open_files;
-  grant.max_file_bytes =
-      policy.config().max_file_bytes ? limits.max_file_bytes : limits.max_write_bytes;
+  grant.max_file_bytes = limits.largest_file_bytes();
   grant.user = docker.user;
   grant.runtime = docker.runtime == "kata" ? "kata-runtime" : docker.runtime;
   return grant;

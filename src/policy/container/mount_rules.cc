@@ -1,15 +1,16 @@
 #include "policy/container/mount_rules.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_system.h"
+#include "policy/path/folder_walk.h"
 #include "policy/path/path_gate.h"
 #include "policy/path/path_text.h"
 
@@ -57,45 +58,64 @@ Access access_of(const CompiledPolicy& policy, std::string_view path) {
 }
 
 /// Finds what the rules take away beneath one mount.
-class MaskSearch {
+class MaskSearch : FolderVisitor {
  public:
   MaskSearch(const CompiledPolicy& policy, const PinnedMount& mount, std::vector<MountMask>& masks)
       : policy_(policy), mount_(mount), masks_(masks) {}
 
-  Expected<void> search(const linux_::Fd& folder, const std::string& path,
-                        const std::string& target) {
-    auto opened = linux_::open_at2(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0,
-                                   linux_::resolve_exactly);
-    if (!opened) {
-      // The container may run as somebody who can list it.
-      return base::make_error(ErrorKind::denied,
-                              "{} cannot be looked through for what the policy hides; mount a "
-                              "folder that this user can read",
-                              base::printable(path));
-    }
-    const auto entries = TRY(linux_::list_directory(*opened, max_searched_mount_entries));
-    searched_ += entries.size();
-    if (searched_ > max_searched_mount_entries) {
+  Expected<void> search() {
+    FolderWalk walk(*this, {.max_entries = max_searched_mount_entries});
+    auto done = walk.walk(mount_.handle, std::max(mount_.source.size(), mount_.target.size()));
+    if (!done && done.error().kind == ErrorKind::too_large) {
       return base::make_error(ErrorKind::too_large,
                               "{} holds more than {} files to look through for what the policy "
                               "hides; mount a narrower folder",
                               base::printable(mount_.source), max_searched_mount_entries);
     }
+    return done;
+  }
+
+ private:
+  Expected<void> look(const linux_::Fd& folder, std::string_view below,
+                      std::span<const linux_::RawDirectoryEntry> entries,
+                      std::vector<std::string>& entered) override {
+    const std::string path = name_below(mount_.source, below);
+    const std::string target = name_below(mount_.target, below);
     for (const auto& entry : entries) {
-      TRY(consider(*opened, entry, path, target));
+      if (TRY(is_searched(folder, entry, path, target))) {
+        entered.push_back(entry.name);
+      }
     }
     return {};
   }
 
- private:
-  Expected<void> consider(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
-                          const std::string& path, const std::string& target) {
-    // A link leads to a name inside the container.
-    const auto status = linux_::stat_at(folder, entry.name);
-    if (!status || S_ISLNK(status->st_mode)) {
-      return {};
-    }
+  // The container may run as somebody who can look through it.
+  Expected<void> find_closed(std::string_view below) override {
+    return cannot_look(name_below(mount_.source, below));
+  }
+
+  static Error cannot_look(const std::string& path) {
+    return base::make_error(ErrorKind::denied,
+                            "{} cannot be looked through for what the policy hides; mount a "
+                            "folder that this user can read",
+                            base::printable(path));
+  }
+
+  static std::string name_below(const std::string& folder, std::string_view below) {
+    return below.empty() ? folder : join(folder, below);
+  }
+
+  // Hides or narrows one entry; whether there is more to look for in it.
+  Expected<bool> is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
+                             const std::string& path, const std::string& target) {
     const std::string child = join(path, entry.name);
+    const auto status = linux_::stat_at(folder, entry.name);
+    if (!status) {
+      return status.error().system_errno == ENOENT ? Expected<bool>(false) : cannot_look(child);
+    }
+    if (S_ISLNK(status->st_mode)) {
+      return false;  // it leads to a name inside the container
+    }
     const std::string child_target = join(target, entry.name);
     const bool is_folder = S_ISDIR(status->st_mode);
     const Access access = access_of(policy_, child);
@@ -105,7 +125,7 @@ class MaskSearch {
            .source = child,
            .target = child_target,
            .status = *status});
-      return {};
+      return false;
     }
     if (!S_ISREG(status->st_mode) && !is_folder) {
       // Sockets of services (docker.sock), devices and pipes: no file, so nothing that was asked
@@ -114,7 +134,7 @@ class MaskSearch {
                         .source = child,
                         .target = child_target,
                         .status = *status});
-      return {};
+      return false;
     }
     if (!mount_.is_read_only && !access.writes) {
       masks_.push_back({.kind = MountMask::Kind::read_only,
@@ -122,18 +142,13 @@ class MaskSearch {
                         .target = child_target,
                         .status = *status});
     }
-    if (!is_folder || status->st_dev != mount_.status.st_dev) {
-      return {};  // another file system is not carried into the container
-    }
-    auto handle = linux_::open_at2(folder.get(), entry.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
-                                   linux_::resolve_exactly);
-    return handle ? search(*handle, child, child_target) : Expected<void>();
+    // Another file system is not carried into the container.
+    return is_folder && status->st_dev == mount_.status.st_dev;
   }
 
   const CompiledPolicy& policy_;
   const PinnedMount& mount_;
   std::vector<MountMask>& masks_;
-  std::size_t searched_ = 0;
 };
 
 Expected<std::string> judge_target(const DockerMount& mount) {
@@ -216,8 +231,7 @@ Expected<void> judge_mounts(const CompiledPolicy& policy, std::span<const Docker
       }
     }
     if (S_ISDIR(mount.status.st_mode)) {
-      MaskSearch search(policy, mount, masks);
-      TRY(search.search(mount.handle, mount.source, mount.target));
+      TRY(MaskSearch(policy, mount, masks).search());
     }
   }
   return {};

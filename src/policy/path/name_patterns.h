@@ -43,6 +43,7 @@ bool matches_wildcards(std::string_view name, std::string_view pattern);
 class NamePatterns {
  public:
   void add(NamePattern pattern);
+  bool empty() const noexcept { return patterns_.empty(); }
 
   /// The pattern that leaves the least, of those whose match ends with the last component of
   /// `path`; null: none does. `depth` is the number of components of `path`, which is not "/".

@@ -119,6 +119,10 @@ std::string_view PathRules::rule_below(std::string_view canonical) const {
   return begun == nullptr ? std::string_view() : std::string_view(begun->text);
 }
 
+bool PathRules::may_take_away_below(std::string_view canonical) const {
+  return !index_->patterns.empty() || !rule_below(canonical).empty();
+}
+
 bool PathRules::is_above_root(std::string_view canonical) const {
   const auto node = index_->host_paths.find(canonical);
   return node && *node < index_->nodes.size() && index_->nodes[*node].is_above_root;

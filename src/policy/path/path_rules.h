@@ -63,6 +63,10 @@ class PathRules {
   /// must not be renamed, nor a folder renamed to it.
   std::string_view rule_below(std::string_view canonical) const;
 
+  /// Whether something beneath `canonical` may be less open than `canonical` is: by a rule beneath,
+  /// or by a name that may stand anywhere (`.env`).
+  bool may_take_away_below(std::string_view canonical) const;
+
   /// Whether a rule that opens something lies strictly beneath `canonical`: the way there was a
   /// chain of real folders when the policy was compiled.
   bool is_above_root(std::string_view canonical) const;

@@ -34,6 +34,7 @@ class FileView {
 
   bool build() {
     if (!make_root()) {
+      failure_.is_of_namespaces = true;
       return false;
     }
     for (const ViewStep& step : plan_.steps) {
@@ -41,7 +42,11 @@ class FileView {
         return false;
       }
     }
-    return close_private_parts() && move_in();
+    if (!close_private_parts()) {
+      return false;
+    }
+    failure_.is_of_namespaces = !move_in();
+    return !failure_.is_of_namespaces;
   }
 
   bool has_process_tree() const { return has_process_tree_; }

@@ -1,4 +1,8 @@
 // What a command sees of the file system: what the policy opens, and as far as it opens it.
+#include <fcntl.h>
+
+#include "linux/test_deep_folder.h"
+#include "linux/test_scarce_descriptors.h"
 #include "process_fixture.h"
 
 namespace omnisandbox {
@@ -95,6 +99,52 @@ TEST_F(Files, SecretsAreHiddenAndStaySoWhenTheirFolderMoves) {
   EXPECT_TRUE(exists("work/.git/hooks"));
 }
 
+// What nobody can look through could be opened by the command itself, whose folder it is.
+TEST_F(Files, AFolderThatCannotBeLookedThroughIsHiddenAsAWhole) {
+  if (::geteuid() == 0) GTEST_SKIP() << "nothing is closed to root; an ordinary user runs this";
+  const Config policy = config({"sh", "cat", "chmod"});
+  std::filesystem::create_directories(path("work/fine"));
+  write("work/fine/file", "fine");
+  std::filesystem::create_directories(path("work/d/.git"));
+  write("work/d/.env", "TOKEN=1");
+  write("work/d/.git/config", "[core]");
+  for (const char* mode : {"000", "400", "100"}) {
+    const Result closing = must_run(policy, "chmod", {mode, path("work/d")});
+    ASSERT_EQ(closing.status, Status::ok) << closing.stderr_data;
+    const Result opening = must_run(policy, "sh",
+                                    {"-c",
+                                     "chmod 755 d; cat d/.env; echo x > d/.git/config; cat "
+                                     "fine/file; echo x > fine/new; true"});
+    ASSERT_EQ(::chmod(path("work/d").c_str(), 0755), 0);
+    EXPECT_EQ(opening.stdout_data, "fine") << mode;
+    EXPECT_EQ(opening.sandbox.layers.front(), "user namespace");
+    EXPECT_EQ(read("work/d/.git/config"), "[core]") << mode;
+    EXPECT_EQ(read("work/fine/new"), "x\n") << mode;
+  }
+  // Where nothing can be hidden in it the folder is the command's to open.
+  Config without_secrets = policy;
+  without_secrets.allow_secrets = true;
+  must_run(without_secrets, "chmod", {"000", path("work/d")});
+  EXPECT_EQ(must_run(without_secrets, "sh", {"-c", "chmod 755 d; cat d/.env"}).stdout_data,
+            "TOKEN=1");
+}
+
+TEST_F(Files, DepthIsNoWayPastTheRulesAndHarmsNobodyOutside) {
+  const Config policy = config({"sh", "cat"});
+  const linux_::DeepFolder deep(path("work"), 2'300);
+  const int secret = ::openat(deep.deepest().get(), ".env", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  ASSERT_EQ(::write(secret, "TOKEN=1", 7), 7);
+  ::close(secret);
+  {
+    const linux_::ScarceDescriptors scarce(100);
+    const Result result =
+        must_run(policy, "sh", {"-c", "cat inside.txt; while cd -P d; do :; done; cat .env; true"});
+    EXPECT_EQ(result.status, Status::ok);
+    EXPECT_EQ(result.stdout_data, "inside");
+  }
+  EXPECT_EQ(::unlinkat(deep.deepest().get(), ".env", 0), 0);
+}
+
 TEST_F(Files, ASecondNameOfTheFolderIsUsedInside) {
   Config policy = config({"cat", "pwd"});
   policy.allowed_paths = {PathRule(path("work"), PathAccess::read, "/project")};
@@ -128,6 +178,13 @@ TEST_F(Files, TmpIsPrivateAndBounded) {
               HasSubstr("wrote 4 MiB: E"));
   EXPECT_THAT(must_run(small, hostile(), {"fill_disk", path("work")}).stdout_data,
               HasSubstr("wrote 4 MiB: EFBIG"));
+}
+
+TEST_F(Files, NothingToWriteIsAlmostNothingInTmp) {
+  Config none = config({"stat"});
+  none.max_write_bytes = 0;
+  const Result result = must_run(none, "stat", {"-f", "-c", "%b pages", "/tmp"});
+  EXPECT_EQ(result.stdout_data, "1 pages\n");
 }
 
 TEST_F(Files, ASingleFileMayBeARule) {

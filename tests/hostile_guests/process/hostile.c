@@ -152,6 +152,13 @@ static void system_calls(char** args) {
   verdict("chroot", chroot("/tmp"));
   verdict("open_by_handle_at", syscall(SYS_open_by_handle_at, 0, buffer, 0));
   verdict("sethostname", sethostname("x", 1));
+  int folder = open(".", O_RDONLY | O_DIRECTORY);
+  int file = open("inside.txt", O_RDONLY);
+  verdict("lease", fcntl(file, F_SETLEASE, F_RDLCK));
+  verdict("lease in a wide number", syscall(SYS_fcntl, file, (1L << 32) | F_SETLEASE, F_RDLCK));
+  verdict("news of a folder", fcntl(folder, F_NOTIFY, DN_MODIFY));
+  close(folder);
+  close(file);
   verdict("clone with a user namespace", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
   verdict("clone3", syscall(SYS_clone3, buffer, 64));
   verdict("memfd_create", syscall(SYS_memfd_create, "x", 0));

@@ -17,11 +17,14 @@ using Kernel = ProcessTest;
 
 TEST_F(Kernel, CallsThatReachBeyondAreRefused) {
   const Result result = attack({"system_calls", std::to_string(::getpid())});
-  EXPECT_THAT(result.stdout_data,
-              AllOf(HasSubstr("refused: ptrace: EPERM"), HasSubstr("refused: kill outside: ESRCH"),
-                    HasSubstr("refused: unshare: EPERM"), HasSubstr("refused: mount: EPERM"),
-                    HasSubstr("refused: io_uring_setup: ENOSYS"),
-                    HasSubstr("refused: TIOCSTI: EPERM"), HasSubstr("refused: clone3: ENOSYS")));
+  EXPECT_THAT(
+      result.stdout_data,
+      AllOf(HasSubstr("refused: ptrace: EPERM"), HasSubstr("refused: kill outside: ESRCH"),
+            HasSubstr("refused: unshare: EPERM"), HasSubstr("refused: mount: EPERM"),
+            HasSubstr("refused: io_uring_setup: ENOSYS"), HasSubstr("refused: lease: EPERM"),
+            HasSubstr("refused: lease in a wide number: EPERM"),
+            HasSubstr("refused: news of a folder: EPERM"), HasSubstr("refused: TIOCSTI: EPERM"),
+            HasSubstr("refused: clone3: ENOSYS")));
 }
 
 TEST_F(Kernel, SocketsReachNothing) {

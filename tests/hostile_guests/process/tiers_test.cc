@@ -171,6 +171,38 @@ TEST_F(Tiers, WithoutALauncherNothingRuns) {
   EXPECT_THAT(writable.error().message, HasSubstr("nobody else may write"));
 }
 
+// What a command can bring about must not look like what a machine lacks: the next run would have
+// the weaker walls.
+TEST_F(Tiers, ACommandCannotBringTheWeakerTierAbout) {
+  if (::geteuid() == 0) GTEST_SKIP() << "nothing is closed to root; an ordinary user runs this";
+  Config policy = weaker_config({"chmod", "cat"});
+  std::filesystem::create_directories(path("work/closed/root"));
+  policy.allowed_paths.emplace_back(path("work/closed/root"));
+  auto sandbox = ProcessSandbox::create(policy);
+  ASSERT_TRUE(sandbox) << sandbox.error().message;
+  ASSERT_TRUE(sandbox->run("chmod", {"000", path("work/closed")}));
+  const auto refused = sandbox->run("cat", {"inside.txt"});
+  ASSERT_EQ(::chmod(path("work/closed").c_str(), 0755), 0);
+  ASSERT_FALSE(refused) << refused->sandbox.layers.front();
+  EXPECT_THAT(refused.error().message,
+              AllOf(HasSubstr("could not be set up"), HasSubstr(path("work/closed/root")),
+                    Not(HasSubstr("user namespaces"))));
+  const auto again = sandbox->run("cat", {"inside.txt"});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->stdout_data, "inside");
+}
+
+TEST_F(Tiers, PlacesOfFoldersAreNoFilesOfTheCommand) {
+  Config policy = weaker_config({"sh"});
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read_write, "/tmp/a/b/c")};
+  policy.max_files_created = 0;
+  const Result result =
+      must_run(policy, "sh", {"-c", "echo x > new; echo y > /tmp/new || echo refused"});
+  EXPECT_THAT(result.stdout_data, HasSubstr("refused"));
+  EXPECT_EQ(result.sandbox.layers.front(), "user namespace");
+  EXPECT_EQ(read("work/new"), "x\n");
+}
+
 TEST_F(Tiers, MissingControlGroupsAreNamed) {
   const Result result = must_run(config({"true"}), "true", {});
   EXPECT_THAT(result.sandbox.layers,
