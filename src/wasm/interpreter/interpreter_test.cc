@@ -326,6 +326,66 @@ TEST(InterpreterSession, KeepsItsOpenFiles) {
   EXPECT_EQ(folder.read("log"), "ab");
 }
 
+TEST(InterpreterSession, QuotasAreTheWholeSessions) {
+  const wasm::TestFolder folder;
+  folder.write("f", "content");
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {PathRule(folder.path())}};
+  config.max_write_bytes = 10;
+  config.max_files_created = 2;
+  config.max_host_calls = 8;
+  Interpreter python = make(Language::python, config);
+  const auto write = [&](std::string_view name, std::string_view text) {
+    return "import omnisandbox; omnisandbox.fs_write('" + folder.file(name) + "', '" +
+           std::string(text) + "')";
+  };
+  auto bytes = python.open_session();
+  auto other = python.open_session();
+  ASSERT_TRUE(bytes && other);
+  EXPECT_EQ(run(*bytes, write("a", "123456")).result.status, Status::ok);
+  EXPECT_EQ(run(*bytes, write("b", "123456")).result.exit_code, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("b")));
+  const std::string as_a_file =
+      "with open('" + folder.file("a") + "', 'w') as f: f.write('123456')";
+  EXPECT_EQ(run(*bytes, as_a_file).result.exit_code, 1);
+  EXPECT_EQ(run(*bytes, write("b", "1234")).result.status, Status::ok);  // what was left
+  EXPECT_EQ(run(*other, write("a", "123456")).result.status, Status::ok);
+
+  auto files = python.open_session();
+  ASSERT_TRUE(files);
+  const auto make_file = [&](std::string_view name) {
+    return "open('" + folder.file(name) + "', 'w').close()";
+  };
+  EXPECT_EQ(run(*files, make_file("c")).result.status, Status::ok);
+  EXPECT_EQ(run(*files, make_file("d")).result.status, Status::ok);
+  EXPECT_EQ(run(*files, make_file("e")).result.exit_code, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("e")));
+
+  auto calls = python.open_session();
+  ASSERT_TRUE(calls);
+  const std::string read =
+      "import omnisandbox; omnisandbox.fs_read('" + folder.file("f") + "').decode()";
+  int count = 0;
+  while (count < 20 && run(*calls, read).value == "'content'") {
+    ++count;
+  }
+  EXPECT_GT(count, 1);
+  EXPECT_LE(count, 8);
+  EXPECT_EQ(run(python, read).value, "'content'");  // a fresh interpreter's are its own
+}
+
+// A refusal is reported with the snippet that met it, and the next one has all its time.
+TEST(InterpreterSession, DenialsAndTheDeadlineAreASnippetsOwn) {
+  Interpreter python = make(Language::python, {.timeout = 2s});
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(
+      run(*session, "import omnisandbox; omnisandbox.fs_read('/etc/passwd')").result.denial_count,
+      1U);
+  EXPECT_EQ(run(*session, "import time; time.sleep(1.2)").result.denial_count, 0U);
+  EXPECT_EQ(run(*session, "time.sleep(1.2)").result.status, Status::ok);
+}
+
 TEST(InterpreterSession, MemoryIsTheWholeSessions) {
   Interpreter python = make(Language::python);
   auto session = python.open_session();
