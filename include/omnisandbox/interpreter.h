@@ -27,8 +27,10 @@ std::string_view to_string(Language language) noexcept;
 struct Evaluation {
   Result result;
   /// The value of the snippet's last expression, as the language shows it (Python's repr); unset
-  /// where there is none, or it is None or undefined.
+  /// where there is none, or it is None or undefined. Of more than max_output_bytes the first are
+  /// kept, up to the end of a character.
   std::optional<std::string> value{};
+  bool value_truncated = false;
 };
 
 struct EvaluateOptions {

@@ -159,6 +159,7 @@ Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, Evaluate
     SnippetOutcome outcome = evaluate_in_turn();
     Evaluation evaluation;
     evaluation.value = std::move(outcome.value);
+    evaluation.value_truncated = outcome.value_truncated;
     evaluation.result =
         wasm::report_run(guest, std::move(outcome.execution), evaluator_->description());
     wasm::interpreter::name_memory_trap(language_, memory_limit_bytes_, evaluation.result);

@@ -245,6 +245,36 @@ TEST(Interpreter, FilesWrittenCountAgainstTheQuota) {
   EXPECT_LT(std::filesystem::file_size(folder.file("x")), 900'000);
 }
 
+std::string repeated(Language language, std::string_view character, int count) {
+  const std::string quoted = "'" + std::string(character) + "'";
+  const std::string number = std::to_string(count);
+  return language == Language::python ? quoted + " * " + number
+                                      : quoted + ".repeat(" + number + ")";
+}
+
+// Output of a kind, so it has output's limit.
+TEST(Interpreter, AValueIsKeptUpToTheOutputLimit) {
+  Config config;
+  config.max_output_bytes = 10;
+  for (const Language language : {Language::python, Language::javascript}) {
+    Interpreter interpreter = make(language, config);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto whole = run(*session, repeated(language, "x", 8));  // with two quotes
+    EXPECT_EQ(whole.value.value_or("").size(), 10U);
+    EXPECT_FALSE(whole.value_truncated);
+    const auto cut = run(*session, repeated(language, "x", 5'000'000));
+    EXPECT_EQ(cut.value.value_or("?").substr(1), "xxxxxxxxx");
+    EXPECT_TRUE(cut.value_truncated);
+    EXPECT_EQ(cut.result.status, Status::ok);
+    EXPECT_FALSE(session->has_ended());
+    const auto between = run(interpreter, repeated(language, "ä", 5));  // ten bytes, two quotes
+    EXPECT_EQ(between.value.value_or("?").substr(1), "ääää");
+    EXPECT_TRUE(between.value_truncated);
+    EXPECT_FALSE(run(*session, "not_defined").value_truncated);
+  }
+}
+
 TEST(Interpreter, RefusesWhatIsNoText) {
   Interpreter python = make(Language::python);
   for (const std::string_view code : {std::string_view("a\0b", 3), std::string_view("\xff")}) {
