@@ -54,17 +54,48 @@ function release(held) {
   held[Symbol.dispose ?? Symbol.for('dispose')]?.();
 }
 
-function hold(data) {
-  const held = new Bytes();
-  if (typeof data === 'string') {
-    call(() => held.appendText(data));
-    return held;
+const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get;
+
+function isBuffer(data) {
+  try {
+    Reflect.apply(bufferLength, data, []);
+    return true;
+  } catch {
+    return false;
   }
-  for (let start = 0; start < data.length; start += chunkBytes) {
-    call(() => held.append(data.subarray(start, start + chunkBytes)));
-  }
-  return held;
 }
+
+/// A string as it is, and the bytes of what has bytes. Anything else would pass to the host as nothing at all.
+function contentOf(data, what) {
+  if (typeof data === 'string') return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (isBuffer(data)) return new Uint8Array(data);
+  throw new TypeError(`${what} must be a string, an ArrayBuffer or a view of one`);
+}
+
+function textOf(value, what) {
+  if (typeof value !== 'string') throw new TypeError(`${what} must be a string`);
+  return value;
+}
+
+function hold(content) {
+  const held = new Bytes();
+  try {
+    if (typeof content === 'string') {
+      call(() => held.appendText(content));
+      return held;
+    }
+    for (let start = 0; start < content.length; start += chunkBytes) {
+      call(() => held.append(content.subarray(start, start + chunkBytes)));
+    }
+    return held;
+  } catch (error) {
+    release(held);
+    throw error;
+  }
+}
+
+const writeModes = ['replace', 'append', 'create_new'];
 
 const decoder = new TextDecoder();
 const withText = (object) => Object.defineProperty(object, 'text', { get() { return decoder.decode(object.content); } });
@@ -77,14 +108,16 @@ const omnisandbox = {
   /// The bytes of a file.
   fsRead: (path) => take(call(() => fs.read(String(path)))),
   fsReadText: (path) => call(() => fs.readText(String(path))),
-  /// Text or a Uint8Array; `mode` is "replace", "append" or "create_new".
+  /// Text, an ArrayBuffer or a view of one; `mode` is "replace", "append" or "create_new".
   fsWrite(path, content, mode = 'replace') {
+    if (!writeModes.includes(mode)) throw new TypeError(`mode is one of ${writeModes.join(', ')}`);
     const chosen = mode.replaceAll('_', '-');
-    if (typeof content === 'string') {
-      call(() => fs.writeText(String(path), content, chosen));
+    const checked = contentOf(content, 'the content');
+    if (typeof checked === 'string') {
+      call(() => fs.writeText(String(path), checked, chosen));
       return;
     }
-    const held = hold(content);
+    const held = hold(checked);
     try {
       call(() => fs.write(String(path), held, chosen));
     } finally {
@@ -94,13 +127,14 @@ const omnisandbox = {
   fsList: (path) => call(() => fs.listDirectory(String(path))).map((entry) => entry.name),
   httpFetch(url, { method = 'GET', headers = [], body } = {}) {
     const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
-    const held = body === undefined ? undefined : hold(body);
-    const answer = call(() => http.fetch({
-      method,
+    const request = {
+      method: textOf(method, 'the method'),
       url: String(url),
       headers: pairs.map(([name, value]) => ({ name: String(name), value: String(value) })),
-      body: held,
-    }));
+    };
+    const content = body === undefined ? undefined : contentOf(body, 'the body');
+    request.body = content === undefined ? undefined : hold(content);
+    const answer = call(() => http.fetch(request));
     return withText({
       status: answer.status,
       headers: answer.headers.map(({ name, value }) => [name, value]),
@@ -109,11 +143,11 @@ const omnisandbox = {
     });
   },
   execRun(command, args = [], { stdin } = {}) {
-    const outcome = call(() => exec.run({
-      command,
-      arguments: args.map(String),
-      stdin: stdin === undefined ? undefined : hold(stdin),
-    }));
+    if (!Array.isArray(args)) throw new TypeError('the arguments must be an array');
+    const words = { command: textOf(command, 'the command'), arguments: args.map(String) };
+    const input = stdin === undefined ? undefined : contentOf(stdin, 'the input');
+    words.stdin = input === undefined ? undefined : hold(input);
+    const outcome = call(() => exec.run(words));
     return {
       exitCode: outcome.exitCode,
       status: outcome.status,

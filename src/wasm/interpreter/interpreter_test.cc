@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/test_effort.h"
@@ -273,6 +274,70 @@ TEST(Interpreter, AValueIsKeptUpToTheOutputLimit) {
     EXPECT_TRUE(between.value_truncated);
     EXPECT_FALSE(run(*session, "not_defined").value_truncated);
   }
+}
+
+// What cannot pass to the host is an exception like any other, before anything is called.
+TEST(Interpreter, HostFunctionsRefuseValuesOfAnotherKind) {
+  const wasm::TestFolder folder;
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {PathRule(folder.path())}};
+  const std::string file = "'" + folder.file("f") + "'";
+  Interpreter python = make(Language::python, config);
+  Interpreter javascript = make(Language::javascript, config);
+  auto python_session = python.open_session();
+  auto javascript_session = javascript.open_session();
+  ASSERT_TRUE(python_session && javascript_session);
+  const auto expect_refused = [&](Interpreter::Session& session, const std::string& call,
+                                  std::string_view error) {
+    folder.write("f", "precious");
+    const auto refused = run(session, call);
+    EXPECT_EQ(refused.result.status, Status::exited) << call;
+    EXPECT_NE(refused.result.stderr_data.find(error), std::string::npos)
+        << call << refused.result.stderr_data;
+    EXPECT_EQ(refused.result.denial_count, 0U) << call;
+    EXPECT_EQ(folder.read("f"), "precious") << call;
+    EXPECT_FALSE(session.has_ended()) << call;
+  };
+  for (const char* call :
+       {"http_fetch('http://x/', {'Accept': 'x'})", "http_fetch(None)", "exec_run(['ls', '-l'])",
+        "fs_read(None)", "http_fetch('http://x/', body=5)"}) {
+    expect_refused(*python_session, std::string("import omnisandbox; omnisandbox.") + call,
+                   "TypeError");
+  }
+  for (const char* content : {"5", "None", "[1]", "memoryview(b'abcd')[::2]"}) {
+    expect_refused(*python_session, "omnisandbox.fs_write(" + file + ", " + content + ")",
+                   "TypeError");
+  }
+  for (const std::string& call :
+       {std::string("fs_read('\\udc80')"), "fs_write(" + file + ", '\\ud83d')",
+        std::string("http_fetch('http://x/', headers={'a': '\\ud800'})")}) {
+    expect_refused(*python_session, "omnisandbox." + call, "UnicodeEncodeError");
+  }
+  for (const std::string content : {"5", "true", "({})", "null", "[1]", "undefined"}) {
+    expect_refused(*javascript_session, "omnisandbox.fsWrite(" + file + ", " + content + ")",
+                   "TypeError");
+    if (content != "undefined") {
+      expect_refused(*javascript_session,
+                     "omnisandbox.httpFetch('http://x/', {body: " + content + "})", "TypeError");
+    }
+  }
+  const auto written = [&](Interpreter::Session& session, const std::string& call) {
+    EXPECT_EQ(run(session, call).result.status, Status::ok) << call;
+    return folder.read("f");
+  };
+  EXPECT_EQ(written(*python_session, "omnisandbox.fs_write(" + file + ", 'ä')"), "ä");
+  EXPECT_EQ(written(*python_session, "omnisandbox.fs_write(" + file + ", bytearray(b'ab'))"), "ab");
+  EXPECT_EQ(written(*javascript_session,
+                    "omnisandbox.fsWrite(" + file + ", new Uint8Array([97, 98]).buffer)"),
+            "ab");
+  EXPECT_EQ(written(*javascript_session,
+                    "omnisandbox.fsWrite(" + file +
+                        ", new DataView(new Uint8Array([97, 98, 99]).buffer, 1, 2))"),
+            "bc");
+  EXPECT_EQ(
+      written(*javascript_session, "omnisandbox.fsWrite(" + file + ", new Uint16Array([0x6261]))"),
+      "ab");
+  EXPECT_EQ(written(*javascript_session, "omnisandbox.fsWrite(" + file + ", 'ä')"), "ä");
 }
 
 TEST(Interpreter, RefusesWhatIsNoText) {
