@@ -161,17 +161,25 @@ const omnisandbox = {
   exit: (code = 0) => stdio.exit(code & 0xff),
 };
 
+// Captured, as a snippet may replace what is global, and its end must be told all the same.
+const uncurried = Function.prototype.bind.bind(Function.prototype.call);
+const [OwnError, asText, { stringify }] = [Error, String, JSON];
+const [split, startsWith] = [uncurried(String.prototype.split), uncurried(String.prototype.startsWith)];
+const { fromEntries } = Object;
+const randomNumbers = crypto.getRandomValues.bind(crypto);
+const [Numbers, math, { imul }] = [Uint32Array, Math, Math];
+
 function show(value, top = false) {
-  if (typeof value === 'string') return top ? JSON.stringify(value) : value;
-  if (value instanceof Error) return `${value}`;
+  if (typeof value === 'string') return top ? stringify(value) : value;
+  if (value instanceof OwnError) return `${value}`;
   if (typeof value === 'object' && value !== null) {
     try {
-      return JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? String(value);
+      return stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? asText(value);
     } catch {
-      return String(value);
+      return asText(value);
     }
   }
-  return typeof value === 'bigint' ? `${value}n` : String(value);
+  return typeof value === 'bigint' ? `${value}n` : asText(value);
 }
 
 const line = (values) => `${values.map((value) => show(value)).join(' ')}\n`;
@@ -197,12 +205,12 @@ globalThis.fetch = () => {
 
 // The image was made once: the engine's own generator would give every evaluation the same numbers.
 function seedRandom() {
-  const state = crypto.getRandomValues(new Uint32Array(4));
-  Math.random = function random() {
+  const state = randomNumbers(new Numbers(4));
+  math.random = function random() {
     // xoshiro128**, 53 bits from two steps.
     const next = () => {
-      const scrambled = Math.imul(state[1], 5);
-      const result = Math.imul((scrambled << 7) | (scrambled >>> 25), 9) >>> 0;
+      const scrambled = imul(state[1], 5);
+      const result = imul((scrambled << 7) | (scrambled >>> 25), 9) >>> 0;
       const shifted = state[1] << 9;
       state[2] ^= state[0];
       state[3] ^= state[1];
@@ -219,32 +227,62 @@ function seedRandom() {
 const globalEval = eval;
 
 export async function evaluate({ code, name, arguments: args, environment }) {
-  seedRandom();
-  omnisandbox.args = args;
-  omnisandbox.env = Object.fromEntries(environment);
   try {
-    const value = await globalEval(`${code}\n//# sourceURL=${name.replaceAll(/\s/g, '_')}`);
+    seedRandom();
+    omnisandbox.args = args;
+    omnisandbox.env = fromEntries(environment);
+    const value = await globalEval(`${code}\n//# sourceURL=${inOneWord(name)}`);
     return { exitCode: 0, value: value === undefined ? undefined : show(value, true), outOfMemory: false };
   } catch (error) {
-    const outOfMemory = String(error) === 'out of memory';
-    const stack = error instanceof Error && error.stack ? `\n${ownFrames(error.stack)}` : '';
-    stdio.writeError(`${outOfMemory ? 'InternalError: out of memory' : describe(error)}${stack}\n`);
+    // So the engine says it; the host knows whether it is true.
+    const outOfMemory = error === 'out of memory';
+    report(`${outOfMemory ? 'InternalError: out of memory' : describe(error)}${framesOf(error)}\n`);
     return { exitCode: 1, value: undefined, outOfMemory };
+  }
+}
+
+// A line of a comment.
+function inOneWord(name) {
+  let word = '';
+  for (let index = 0; index < name.length; index += 1) {
+    const character = name[index];
+    word += character <= ' ' || character === '\u2028' || character === '\u2029' ? '_' : character;
+  }
+  return word;
+}
+
+function report(text) {
+  try {
+    stdio.writeError(text);
+  } catch {
+    // The snippet broke what text passes with; its exit code tells.
   }
 }
 
 function describe(error) {
   try {
-    return error instanceof Error ? `Uncaught ${error}` : `Uncaught ${show(error, true)}`;
+    return error instanceof OwnError ? `Uncaught ${error}` : `Uncaught ${show(error, true)}`;
   } catch {
     return 'Uncaught exception';
   }
 }
 
 // The snippet's frames: what lies beyond them is this file.
-function ownFrames(stack) {
-  const frames = stack.split('\n').filter((frame) => frame);
-  const end = frames.findIndex((frame) => frame.startsWith('export_evaluate@'));
-  const shown = (end < 0 ? frames : frames.slice(0, end)).slice(0, maxFrames);
-  return shown.map((frame) => `    at ${frame}`).join('\n');
+function framesOf(error) {
+  let shown = '';
+  try {
+    const stack = error instanceof OwnError ? error.stack : '';
+    if (typeof stack !== 'string') return '';
+    const frames = split(stack, '\n');
+    for (let index = 0, count = 0; index < frames.length && count < maxFrames; index += 1) {
+      if (startsWith(frames[index], 'export_evaluate@')) break;
+      if (frames[index] !== '') {
+        shown += `\n    at ${frames[index]}`;
+        count += 1;
+      }
+    }
+  } catch {
+    // A stack that throws: what was found so far.
+  }
+  return shown;
 }

@@ -340,6 +340,42 @@ TEST(Interpreter, HostFunctionsRefuseValuesOfAnotherKind) {
   EXPECT_EQ(written(*javascript_session, "omnisandbox.fsWrite(" + file + ", 'ä')"), "ä");
 }
 
+// However a snippet ends, and whatever it broke, its end is told on standard error.
+TEST(Interpreter, AnEndIsToldWhateverTheSnippetBroke) {
+  const std::vector<std::tuple<Language, std::string, int, std::string>> cases = {
+      {Language::python, "import sys; sys.stderr.close(); sys.exit('bye')", 1, "bye"},
+      {Language::python,
+       "class S:\n  def __str__(self): raise ValueError('none')\nraise SystemExit(S())", 1,
+       "ValueError: none"},
+      {Language::python, "class S(SystemExit):\n  code = property(lambda s: 1 / 0)\nraise S()", 1,
+       "ZeroDivisionError"},
+      {Language::python, "import sys; sys.stderr = None; 1 / 0", 1, "ZeroDivisionError"},
+      {Language::python, "import sys, io; sys.stderr = io.StringIO(); 1 / 0", 1,
+       "ZeroDivisionError"},
+      {Language::python, "raise SystemExit(1 << 70)", 255, ""},
+      {Language::python, "raise SystemExit(259)", 3, ""},
+      {Language::javascript, "let e = new Error('x'); e.stack = 7; throw e", 1,
+       "Uncaught Error: x"},
+      {Language::javascript,
+       "throw new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }})", 1, "Uncaught"},
+      {Language::javascript, "String.prototype.split = null; throw new Error('x')", 1,
+       "Uncaught Error: x"},
+      {Language::javascript, "Error = String = JSON.stringify = null; throw new TypeError('x')", 1,
+       "Uncaught TypeError: x"}};
+  for (const auto& [language, code, exit_code, error] : cases) {
+    Interpreter interpreter = make(language);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto ended = run(*session, code);
+    EXPECT_EQ(ended.result.status, Status::exited) << code;
+    EXPECT_EQ(ended.result.exit_code, exit_code) << code;
+    EXPECT_NE(ended.result.stderr_data.find(error), std::string::npos)
+        << code << ended.result.stderr_data;
+    EXPECT_EQ(ended.result.stdout_data, "") << code;
+    EXPECT_EQ(run(*session, "40 + 2").value, "42") << code;
+  }
+}
+
 TEST(Interpreter, RefusesWhatIsNoText) {
   Interpreter python = make(Language::python);
   for (const std::string_view code : {std::string_view("a\0b", 3), std::string_view("\xff")}) {
