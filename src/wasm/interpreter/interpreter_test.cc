@@ -517,6 +517,37 @@ TEST(InterpreterSession, DenialsAndTheDeadlineAreASnippetsOwn) {
   EXPECT_EQ(run(*session, "time.sleep(1.2)").result.status, Status::ok);
 }
 
+// The language's error for it is believed where the host refused memory, and not else.
+TEST(InterpreterSession, AnErrorThatTalksOfMemoryIsNoMemoryLimit) {
+  const std::vector<std::pair<Language, std::string>> cases = {
+      {Language::python, "raise MemoryError"},
+      {Language::python, "eval('(' * 500 + ')' * 500)"},
+      {Language::javascript, "throw 'out of memory'"}};
+  for (const auto& [language, code] : cases) {
+    Interpreter interpreter = make(language);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto ended = run(*session, code);
+    EXPECT_EQ(ended.result.status, Status::exited) << code;
+    EXPECT_EQ(ended.result.exit_code, 1) << code;
+    EXPECT_EQ(run(*session, "40 + 2").value, "42") << code;
+  }
+  for (const std::string_view filler : {"new Uint8Array(1 << 20)", "{x: 1}"}) {
+    Interpreter javascript = make(Language::javascript, {.timeout = 60s});
+    const auto ended =
+        run(javascript, "const a = []; while (true) a.push(" + std::string(filler) + ")");
+    EXPECT_EQ(ended.result.status, Status::memory_limit) << filler;
+  }
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  const std::string caught = "try: bytearray(1 << 30)\nexcept MemoryError: pass";
+  EXPECT_EQ(run(*session, caught).result.status, Status::ok);
+  EXPECT_EQ(run(*session, "raise MemoryError").result.status, Status::exited);  // not this one's
+  EXPECT_EQ(run(*session, "bytearray(1 << 30)").result.status, Status::memory_limit);
+  EXPECT_TRUE(session->has_ended());
+}
+
 TEST(InterpreterSession, MemoryIsTheWholeSessions) {
   Interpreter python = make(Language::python);
   auto session = python.open_session();

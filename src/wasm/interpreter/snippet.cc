@@ -26,6 +26,13 @@ std::string_view cut_between_characters(std::string_view text, std::uint64_t lim
   return text.substr(0, end);
 }
 
+// An interpreter says so of any such error, also of one that the snippet made, and the host knows
+// better. SpiderMonkey also gives up without asking, where the next step of its own heap would not
+// fit: it holds more than half of the limit then.
+bool memory_ran_out(const Execution& execution, std::uint64_t memory_limit_bytes) noexcept {
+  return execution.memory_refused || execution.peak_memory_bytes > memory_limit_bytes / 2;
+}
+
 Error out_of_memory(std::uint64_t memory_limit_bytes) {
   return base::make_error(ErrorKind::memory,
                           "the snippet ran out of memory; memory_limit_mb is {}, and a higher one "
@@ -67,7 +74,8 @@ void read_outcome(const component::Value& outcome, const GuestRun& run,
     value.text = cut_between_characters(whole, run.context.limits().max_output_bytes);
     value.is_truncated = value.text->size() < whole.size();
   }
-  if (boolean_of(field_of(record, "out-of-memory"))) {
+  if (boolean_of(field_of(record, "out-of-memory")) &&
+      memory_ran_out(execution, memory_limit_bytes)) {
     execution.ending = {.status = Status::memory_limit,
                         .exit_code = out_of_memory_exit_code,
                         .error = out_of_memory(memory_limit_bytes)};
