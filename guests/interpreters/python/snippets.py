@@ -21,6 +21,8 @@ for _name in ("BaseException", "MemoryError", "SystemExit", "getattr", "int", "i
 failed = Outcome(1, None, False)
 _own_folder = os.path.dirname(__file__) + "/"
 _own_streams = []
+_environment = os.environ
+_has_begun = False
 _main = types.ModuleType("__main__")
 _main.__builtins__ = __builtins__
 
@@ -48,7 +50,15 @@ def _open_streams() -> None:
     sys.stdout = sys.__stdout__ = writer(1, "surrogateescape")
     sys.stderr = sys.__stderr__ = writer(2, "backslashreplace")
     _own_streams[:] = sys.stdout, sys.stderr
-    raw = io.FileIO(0, "rb", closefd=False)
+    _open_stdin()
+
+
+def _open_stdin() -> None:
+    try:
+        raw = io.FileIO(0, "rb", closefd=False)
+    except OSError:  # an earlier snippet closed it
+        sys.stdin = sys.__stdin__ = None
+        return
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", errors="surrogateescape")
 
 
@@ -59,11 +69,18 @@ def evaluate(snippet: Snippet) -> Outcome:
 
 
 def _begin(snippet: Snippet) -> None:
+    global _has_begun
     # The image was made once: without this, every evaluation would see the same "random" numbers.
     random.seed(int.from_bytes(os.urandom(16), "little"))
+    # Arguments, environment and input are each snippet's own, also in a session.
+    os.environ = _environment
+    _environment.clear()
     for name, value in snippet.environment:
-        os.environ[name] = value
+        _environment[name] = value
     sys.argv = [snippet.name, *snippet.arguments]
+    if _has_begun:
+        _open_stdin()
+    _has_begun = True
 
 
 def _flush() -> None:

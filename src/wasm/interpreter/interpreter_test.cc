@@ -548,6 +548,21 @@ TEST(InterpreterSession, AnErrorThatTalksOfMemoryIsNoMemoryLimit) {
   EXPECT_TRUE(session->has_ended());
 }
 
+TEST(InterpreterSession, InputArgumentsAndEnvironmentAreASnippetsOwn) {
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  const EvaluateOptions first{
+      .args = {"a"}, .stdin_data = "one\ntwo\n", .environment = {{"TOKEN", "secret"}}};
+  EXPECT_EQ(run(*session,
+                "import os, sys; (os.environ['TOKEN'], sys.stdin.readline(), sys.argv[1:])", first)
+                .value,
+            "('secret', 'one\\n', ['a'])");
+  const std::string all = "(dict(os.environ), sys.stdin.read(), sys.argv[1:])";
+  EXPECT_EQ(run(*session, all, {.stdin_data = "three"}).value, "({}, 'three', [])");
+  EXPECT_EQ(run(*session, all).value, "({}, '', [])");
+}
+
 TEST(InterpreterSession, MemoryIsTheWholeSessions) {
   Interpreter python = make(Language::python);
   auto session = python.open_session();
