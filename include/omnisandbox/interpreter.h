@@ -75,7 +75,8 @@ class Interpreter {
   /// NUL, `too_large`.
   Expected<Evaluation> evaluate(std::string_view code, EvaluateOptions options = {});
 
-  /// An interpreter that keeps its variables from one snippet to the next. Every snippet has the
+  /// An interpreter that keeps its variables from one snippet to the next (of JavaScript the global
+  /// ones: `let`, `const` and `class` end with their snippet). Every snippet has the
   /// policy's timeout, and input, environment, denials and output of its own; files, memory and
   /// quotas (max_write_bytes, max_files_created, max_host_calls) are those of the whole session. A
   /// snippet that ends by a deadline, a trap or `os._exit` ends the session. Used by one thread at
