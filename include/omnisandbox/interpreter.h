@@ -27,8 +27,10 @@ std::string_view to_string(Language language) noexcept;
 struct Evaluation {
   Result result;
   /// The value of the snippet's last expression, as the language shows it (Python's repr); unset
-  /// where there is none, or it is None or undefined.
+  /// where there is none, or it is None or undefined. Of more than max_output_bytes the first are
+  /// kept, up to the end of a character.
   std::optional<std::string> value{};
+  bool value_truncated = false;
 };
 
 struct EvaluateOptions {
@@ -73,9 +75,12 @@ class Interpreter {
   /// NUL, `too_large`.
   Expected<Evaluation> evaluate(std::string_view code, EvaluateOptions options = {});
 
-  /// An interpreter that keeps its variables from one snippet to the next. Every snippet has the
-  /// policy's timeout; files, memory and quotas are those of the whole session. A snippet that ends
-  /// by a deadline, a trap or `os._exit` ends the session. Used by one thread at a time.
+  /// An interpreter that keeps its variables from one snippet to the next (of JavaScript the global
+  /// ones: `let`, `const` and `class` end with their snippet). Every snippet has the
+  /// policy's timeout, and input, environment, denials and output of its own; files, memory and
+  /// quotas (max_write_bytes, max_files_created, max_host_calls) are those of the whole session. A
+  /// snippet that ends by a deadline, a trap or `os._exit` ends the session. Used by one thread at
+  /// a time.
   class Session {
    public:
     Session(Session&&) noexcept;

@@ -81,8 +81,8 @@ class ModuleExports {
   Expected<std::vector<ExportedFunction>> functions() const;
 
   /// Calls `function` ("name", or "interface#name" of a component) in a fresh instance. Errors:
-  /// `not_found`, and `invalid_argument` where the arguments do not fit its type; how the guest
-  /// ended is in the Result.
+  /// `not_found`; `invalid_argument` where the arguments do not fit its type; `too_large` where
+  /// what it returned is more than max_output_bytes of JSON. How the guest ended is in the Result.
   Expected<ExportCall> call(std::string_view function, std::span<const std::string> arguments_json,
                             RunOptions options = {});
 

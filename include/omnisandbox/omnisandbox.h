@@ -344,6 +344,8 @@ OMNISANDBOX_API bool omnisandbox_result_fuel_consumed(const omnisandbox_result_t
  * JSON. False, and nothing is written, where there is none. */
 OMNISANDBOX_API bool omnisandbox_result_value(const omnisandbox_result_t* result,
                                               omnisandbox_bytes_t* value);
+/* A snippet's value had more than the policy's max_output_bytes, and its first are here. */
+OMNISANDBOX_API bool omnisandbox_result_value_is_truncated(const omnisandbox_result_t* result);
 /* "wasm", "process" or "docker", and what really confined the run. */
 OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_result_sandbox_kind(const omnisandbox_result_t* result);

@@ -208,6 +208,7 @@ TEST_F(CApi, ExportedFunctionsTakeAndGiveJson) {
   omnisandbox_bytes_t value{};
   ASSERT_TRUE(omnisandbox_result_value(result, &value));
   EXPECT_EQ(str(value), "42");
+  EXPECT_FALSE(omnisandbox_result_value_is_truncated(result));
   EXPECT_EQ(taken(omnisandbox_exports_call(exports, omnisandbox_text("sub"), arguments, 2, nullptr,
                                            result.out()))
                 .kind,

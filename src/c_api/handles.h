@@ -99,9 +99,11 @@ struct omnisandbox_refusal {
 };
 
 struct omnisandbox_result {
-  omnisandbox_result(omnisandbox::Result its_result, std::optional<std::string> its_value = {});
+  omnisandbox_result(omnisandbox::Result its_result, std::optional<std::string> its_value = {},
+                     bool its_value_is_truncated = false);
   omnisandbox::Result result;
   std::optional<std::string> value;
+  bool value_is_truncated;
   std::string image;
   std::vector<omnisandbox_denial> denials;
   std::vector<omnisandbox_refusal> refusals;

@@ -8,9 +8,11 @@ static_assert(OMNISANDBOX_STATUS_OK == static_cast<int>(Status::ok) &&
               OMNISANDBOX_STATUS_PROCESS_LIMIT == static_cast<int>(Status::process_limit) &&
               OMNISANDBOX_STATUS_FAILED == static_cast<int>(Status::failed));
 
-omnisandbox_result::omnisandbox_result(Result its_result, std::optional<std::string> its_value)
+omnisandbox_result::omnisandbox_result(Result its_result, std::optional<std::string> its_value,
+                                       bool its_value_is_truncated)
     : result(std::move(its_result)),
       value(std::move(its_value)),
+      value_is_truncated(its_value_is_truncated),
       image(image_that_ran(result).value_or("")) {
   for (const Denial& denial : result.denials) {
     denials.push_back({denial});
@@ -81,6 +83,10 @@ bool omnisandbox_result_value(const omnisandbox_result_t* result, omnisandbox_by
   }
   *value = bytes_of(*result->value);
   return true;
+}
+
+bool omnisandbox_result_value_is_truncated(const omnisandbox_result_t* result) {
+  return result->value_is_truncated;
 }
 
 omnisandbox_bytes_t omnisandbox_result_sandbox_kind(const omnisandbox_result_t* result) {

@@ -29,7 +29,8 @@ Expected<void> prepare(std::string_view name, const void* sandbox, omnisandbox_r
 }
 
 void give_evaluation(Evaluation evaluation, omnisandbox_result_t** result) {
-  give(result, std::move(evaluation.result), std::move(evaluation.value));
+  give(result, std::move(evaluation.result), std::move(evaluation.value),
+       evaluation.value_truncated);
 }
 
 }  // namespace

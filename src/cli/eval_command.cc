@@ -81,7 +81,9 @@ int eval_command(const Options& options) {
     request.args.assign(options.operands.begin() + (options.code_file ? 0 : 1),
                         options.operands.end());
     Evaluation evaluation = tools.runner.evaluate(tools.policy, request);
-    Ending ending{.result = std::move(evaluation.result), .value = std::move(evaluation.value)};
+    Ending ending{.result = std::move(evaluation.result),
+                  .value = std::move(evaluation.value),
+                  .value_truncated = evaluation.value_truncated};
     ending.exit_code = exit_code_of(ending.result, Activity::run);
     return ending;
   });

@@ -66,6 +66,12 @@ bool print_text(const Ending& ending, const Options& options) {
     }
     static_cast<void>(linux_::write_all(linux_::StandardStream::error, result.stderr_data));
   }
+  if (ending.value && ending.value_truncated) {
+    print_problem(
+        fmt::format("the value was cut: its first {} bytes were kept; to keep more, raise "
+                    "max_output_bytes in the policy",
+                    ending.value->size()));
+  }
   if (result.stdout_truncated) {
     print_cut("standard output", result.stdout_data.size(), result.stdout_bytes);
   }
@@ -101,6 +107,7 @@ int report(const Ending& ending, const Options& options) {
     }
     if (ending.value) {
       runner::add_bytes(json, "value", *ending.value);
+      json["value_truncated"] = ending.value_truncated;
     }
     printed = print(to_line(json));
   } else {

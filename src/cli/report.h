@@ -28,6 +28,7 @@ struct Ending {
   int exit_code = 0;
   std::optional<HttpResponse> response{};  ///< of `call http_fetch`
   std::optional<std::string> value{};      ///< of `eval` and `call-export`
+  bool value_truncated = false;            ///< of `eval`
   OutputState output = OutputState::pending;
   std::string sandbox_reason{};  ///< why this sandbox was chosen, where it was
 };

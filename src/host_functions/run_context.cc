@@ -53,7 +53,7 @@ Expected<void> RunContext::check_time() const {
 
 Expected<void> RunContext::begin_call() {
   TRY(check_time());
-  if (!charge(calls_, 1, limits().max_host_calls)) {
+  if (!charge(used_->calls, 1, limits().max_host_calls)) {
     return base::make_error(ErrorKind::limit,
                             "the run used up its {} host-function calls (max_host_calls)",
                             limits().max_host_calls);
@@ -62,7 +62,7 @@ Expected<void> RunContext::begin_call() {
 }
 
 Expected<void> RunContext::charge_write(std::uint64_t bytes) {
-  if (!charge(bytes_written_, bytes, limits().max_write_bytes)) {
+  if (!charge(used_->bytes_written, bytes, limits().max_write_bytes)) {
     return base::make_error(ErrorKind::limit, "the run may write {} bytes in all (max_write_bytes)",
                             limits().max_write_bytes);
   }
@@ -70,7 +70,7 @@ Expected<void> RunContext::charge_write(std::uint64_t bytes) {
 }
 
 Expected<void> RunContext::charge_file_created() {
-  if (!charge(files_created_, 1, limits().max_files_created)) {
+  if (!charge(used_->files_created, 1, limits().max_files_created)) {
     return base::make_error(ErrorKind::limit,
                             "the run may create {} files and folders (max_files_created)",
                             limits().max_files_created);

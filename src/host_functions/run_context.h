@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "egress/http_client.h"
@@ -18,6 +19,13 @@
 #include "policy/path/path_gate.h"
 
 namespace omnisandbox::host_functions {
+
+/// What was used of the quotas. Safe from several threads.
+struct UsedQuotas {
+  std::atomic<std::uint64_t> calls{0};
+  std::atomic<std::uint64_t> bytes_written{0};
+  std::atomic<std::uint64_t> files_created{0};
+};
 
 /// What one run shares between its host functions and its WASI: the policy, the quotas, the
 /// deadline, the audit and the list of denials. Safe from several threads. Every decision passes
@@ -38,6 +46,10 @@ class RunContext {
   const std::stop_token& stop() const noexcept { return options_.stop; }
   /// `timeout` after the deadline, `cancelled` after a stop.
   Expected<void> check_time() const;
+
+  /// Goes on counting where an earlier run stopped: the snippets of one session share their
+  /// quotas. Before the first call.
+  void continue_quotas(std::shared_ptr<UsedQuotas> used) noexcept { used_ = std::move(used); }
 
   /// Counts one host-function call; `limit` past max_host_calls. Includes check_time.
   Expected<void> begin_call();
@@ -72,9 +84,7 @@ class RunContext {
   HostFunctionOptions options_;
   policy::PathGate gate_;
   egress::HttpClientPool http_clients_;
-  std::atomic<std::uint64_t> calls_{0};
-  std::atomic<std::uint64_t> bytes_written_{0};
-  std::atomic<std::uint64_t> files_created_{0};
+  std::shared_ptr<UsedQuotas> used_ = std::make_shared<UsedQuotas>();
   std::atomic<std::uint64_t> denial_count_{0};
   mutable std::mutex denials_mutex_;
   std::vector<Denial> denials_;

@@ -57,8 +57,7 @@ Tool make_code_tool(std::shared_ptr<const Workspace> workspace, Language languag
                                              },
                                              .deadline = deadline_of(arguments, context),
                                              .stop = context.stop};
-        const Evaluation evaluation = workspace->runner->evaluate(workspace->policy, request);
-        return run_result(evaluation.result, evaluation.value ? &*evaluation.value : nullptr);
+        return evaluation_result(workspace->runner->evaluate(workspace->policy, request));
       });
   return tool;
 }

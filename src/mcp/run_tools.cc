@@ -79,7 +79,7 @@ Tool command_tool(std::shared_ptr<const Workspace> workspace, runner::SandboxKin
                                          .on_stdout = count_output,
                                          .on_stderr = count_output,
                                          .stop_grace = command_stop_grace};
-        return run_result(workspace->runner->run(workspace->policy, request), nullptr);
+        return run_result(workspace->runner->run(workspace->policy, request));
       });
   return tool;
 }
@@ -127,7 +127,7 @@ Tool make_module_tool(std::shared_ptr<const Workspace> workspace) {
                                    .read_stdin = input_of(arguments),
                                    .deadline = deadline,
                                    .stop = context.stop};
-        return run_result(workspace->runner->run(workspace->policy, request), nullptr);
+        return run_result(workspace->runner->run(workspace->policy, request));
       });
   return tool;
 }

@@ -53,10 +53,20 @@ std::string refusals_text(const RefusalReport& report) {
   return text;
 }
 
-std::string run_text(const Result& result, const std::string* value) {
+std::string value_cut_note(std::size_t kept) {
+  return fmt::format(
+      "[the value was cut: its first {} bytes were kept; max_output_bytes in the policy says how "
+      "many]",
+      kept);
+}
+
+std::string run_text(const Result& result, const std::string* value, bool value_truncated = false) {
   std::string text = result.stdout_data;
   if (value != nullptr) {
     append_section(text, *value);
+  }
+  if (value_truncated) {
+    append_section(text, value_cut_note(value->size()));
   }
   if (result.stdout_truncated) {
     append_section(text, cut_note("stdout", result.stdout_data.size(), result.stdout_bytes));
@@ -110,9 +120,13 @@ std::string denial_text(const Denial& denial) {
   return text;
 }
 
-ToolResult run_result(const Result& result, const std::string* value) {
+ToolResult run_result(const Result& result) { return evaluation_result({.result = result}); }
+
+ToolResult evaluation_result(const Evaluation& evaluation) {
+  const Result& result = evaluation.result;
+  const std::string* value = evaluation.value ? &*evaluation.value : nullptr;
   ToolResult answer{.is_error = result.status != Status::ok, .denials = denials_of(result)};
-  answer.content.push_back(text_block(run_text(result, value)));
+  answer.content.push_back(text_block(run_text(result, value, evaluation.value_truncated)));
   // What ended in another way has no exit code of its own.
   answer.structured = runner::result_json(result, 0);
   if (result.status != Status::ok && result.status != Status::exited) {
@@ -120,6 +134,7 @@ ToolResult run_result(const Result& result, const std::string* value) {
   }
   if (value != nullptr) {
     runner::add_bytes(answer.structured, "value", *value);
+    answer.structured["value_truncated"] = evaluation.value_truncated;
   }
   return answer;
 }
@@ -144,6 +159,7 @@ Json run_result_schema() {
     properties[name + "_bytes"] = of_type("integer");
   }
   properties["value"] = of_type("string");
+  properties["value_truncated"] = of_type("boolean");
   properties["duration_ms"] = of_type("number");
   properties["peak_memory_bytes"] = of_type("integer");
   properties["sandbox"] = of_type("object");

@@ -7,6 +7,7 @@
 
 #include "mcp/tool.h"
 #include "omnisandbox/error.h"
+#include "omnisandbox/interpreter.h"
 #include "omnisandbox/result.h"
 
 /// Results of runs and calls as a model and its framework read them.
@@ -21,8 +22,10 @@ ToolResult argument_problem(const Error& error);
 /// What refused it, why, and the line of the policy that would allow it.
 std::string denial_text(const Denial& denial);
 
-/// How a run ended, with all that it printed. `value` is a snippet's last value; may be null.
-ToolResult run_result(const Result& result, const std::string* value);
+/// How a run ended, with all that it printed.
+ToolResult run_result(const Result& result);
+/// The same of a snippet, with its last value.
+ToolResult evaluation_result(const Evaluation& evaluation);
 /// The schema of its structured part.
 Json run_result_schema();
 

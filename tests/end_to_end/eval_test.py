@@ -35,6 +35,17 @@ class Python(Eval):
         done, result = self.run_json("eval", "--json", "print('out')")
         self.assertNotIn("value", result)
 
+    def test_the_value_has_the_limit_of_output(self):
+        policy = self.policy(max_output_bytes=1000)
+        for args in (("'x' * 10**6",), (*JS, "'x'.repeat(10**6)")):
+            _, result = self.run_json("eval", "--json", "--policy", policy, *args)
+            self.assertEqual((result["status"], len(result["value"]), result["value_truncated"]), ("ok", 1000, True))
+            done = self.command("eval", "--policy", policy, *args)
+            self.assertEqual((done.code, len(done.out)), (0, 1001))
+            self.assertIn("the value was cut: its first 1000 bytes were kept", done.err)
+        _, result = self.run_json("eval", "--json", "--policy", policy, "'x' * 998")
+        self.assertEqual((len(result["value"]), result["value_truncated"]), (1000, False))
+
     def test_exception_is_1_with_a_traceback(self):
         done = self.command("eval", "def f():\n    raise ValueError('no')\nf()")
         self.assertEqual((done.code, done.out), (1, b""))

@@ -292,6 +292,9 @@ std::map<std::string, std::function<void(Liar&)>> roles() {
       {"value_that_is_no_json", instead_of_running([](Liar& liar, const Run&) {
          liar.finish({.status = Status::ok, .value = "1}, \"denials\": [], \"x\": {"});
        })},
+      {"value_that_is_too_large", instead_of_running([](Liar& liar, const Run&) {
+         liar.finish({.status = Status::ok, .value = '"' + std::string(3 << 20, 'x') + '"'});
+       })},
       {"lists_escapes",
        [](Liar& liar) {
          liar.greet();

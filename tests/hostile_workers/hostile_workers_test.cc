@@ -197,11 +197,13 @@ TEST_F(HostileWorker, CannotReturnWhatIsNoValue) {
     const Result result = run(made);
     EXPECT_EQ(result.status, Status::failed) << role;
   }
-  auto exports = load_exports("value_that_is_no_json");
-  const auto called = exports.call("f", {});
-  ASSERT_TRUE(called);
-  EXPECT_EQ(called->result.status, Status::failed);
-  EXPECT_FALSE(called->value_json);
+  for (const std::string_view role : {"value_that_is_no_json", "value_that_is_too_large"}) {
+    auto exports = load_exports(role);
+    const auto called = exports.call("f", {});
+    ASSERT_TRUE(called) << role;
+    EXPECT_EQ(called->result.status, Status::failed) << role;
+    EXPECT_FALSE(called->value_json) << role;
+  }
 }
 
 TEST_F(HostileWorker, CannotPutEscapesIntoAList) {

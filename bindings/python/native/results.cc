@@ -107,6 +107,7 @@ void bind_results(nb::module_& module) {
       .def_prop_ro("error", &error_of)
       .def_prop_ro("run_id", [](const RunResult& run) { return text_of(run.result.run_id); })
       .def_prop_ro("value", &value_of)
+      .def_prop_ro("value_truncated", [](const RunResult& run) { return run.value_truncated; })
       .def("check", &check)
       .def("__repr__", &shown);
 }

@@ -13,6 +13,7 @@ namespace omnisandbox::python {
 struct RunResult {
   Result result;
   std::optional<std::string> value{};
+  bool value_truncated = false;  // of a snippet
 };
 
 }  // namespace omnisandbox::python

@@ -55,7 +55,7 @@ EvaluateOptions evaluate_options(Arguments args, const nb::bytes& stdin_data,
 }
 
 RunResult result_of(Evaluation evaluation) {
-  return {std::move(evaluation.result), std::move(evaluation.value)};
+  return {std::move(evaluation.result), std::move(evaluation.value), evaluation.value_truncated};
 }
 
 // ---- Modules ----

@@ -14,7 +14,7 @@ def total(numbers: list[int], *, scale: int = 1) -> dict[str, int]:
     import math
 
     print("this goes nowhere")
-    return {"sum": math.fsum(numbers) * scale}
+    return {"sum": int(math.fsum(numbers)) * scale}
 
 
 @sandboxed()
@@ -38,6 +38,10 @@ def test_a_function_runs_in_a_sandbox(data: pathlib.Path):
     assert opened(str(data / "open" / "note.txt")) == "a note"
     with pytest.raises(TimeoutError):
         sandboxed(timeout=0.2)(spins.__wrapped__)(1)  # type: ignore[attr-defined]
+    small = sandboxed(Config(max_output_bytes=100))(total.__wrapped__)  # type: ignore[attr-defined]
+    assert small([1]) == {"sum": 1}
+    with pytest.raises(errors.TooLargeError, match="max_output_bytes"):
+        small([1], scale=10**200)
 
 
 def test_what_cannot_be_sent_is_refused():

@@ -221,3 +221,10 @@ def test_misuse_is_told(box: Sandbox):
     box.close()
     with pytest.raises(ValueError, match="closed"):
         box.run_python("1")
+
+
+def test_a_value_has_the_limit_of_output():
+    with Sandbox(Config(max_output_bytes=100)) as box:
+        whole, cut = box.run_python("'x' * 98"), box.run_python("'x' * 1000")
+    assert whole.ok and len(whole.value or "") == 100 and not whole.value_truncated
+    assert cut.ok and len(cut.value or "") == 100 and cut.value_truncated

@@ -54,17 +54,48 @@ function release(held) {
   held[Symbol.dispose ?? Symbol.for('dispose')]?.();
 }
 
-function hold(data) {
-  const held = new Bytes();
-  if (typeof data === 'string') {
-    call(() => held.appendText(data));
-    return held;
+const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get;
+
+function isBuffer(data) {
+  try {
+    Reflect.apply(bufferLength, data, []);
+    return true;
+  } catch {
+    return false;
   }
-  for (let start = 0; start < data.length; start += chunkBytes) {
-    call(() => held.append(data.subarray(start, start + chunkBytes)));
-  }
-  return held;
 }
+
+/// A string as it is, and the bytes of what has bytes. Anything else would pass to the host as nothing at all.
+function contentOf(data, what) {
+  if (typeof data === 'string') return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (isBuffer(data)) return new Uint8Array(data);
+  throw new TypeError(`${what} must be a string, an ArrayBuffer or a view of one`);
+}
+
+function textOf(value, what) {
+  if (typeof value !== 'string') throw new TypeError(`${what} must be a string`);
+  return value;
+}
+
+function hold(content) {
+  const held = new Bytes();
+  try {
+    if (typeof content === 'string') {
+      call(() => held.appendText(content));
+      return held;
+    }
+    for (let start = 0; start < content.length; start += chunkBytes) {
+      call(() => held.append(content.subarray(start, start + chunkBytes)));
+    }
+    return held;
+  } catch (error) {
+    release(held);
+    throw error;
+  }
+}
+
+const writeModes = ['replace', 'append', 'create_new'];
 
 const decoder = new TextDecoder();
 const withText = (object) => Object.defineProperty(object, 'text', { get() { return decoder.decode(object.content); } });
@@ -77,14 +108,16 @@ const omnisandbox = {
   /// The bytes of a file.
   fsRead: (path) => take(call(() => fs.read(String(path)))),
   fsReadText: (path) => call(() => fs.readText(String(path))),
-  /// Text or a Uint8Array; `mode` is "replace", "append" or "create_new".
+  /// Text, an ArrayBuffer or a view of one; `mode` is "replace", "append" or "create_new".
   fsWrite(path, content, mode = 'replace') {
+    if (!writeModes.includes(mode)) throw new TypeError(`mode is one of ${writeModes.join(', ')}`);
     const chosen = mode.replaceAll('_', '-');
-    if (typeof content === 'string') {
-      call(() => fs.writeText(String(path), content, chosen));
+    const checked = contentOf(content, 'the content');
+    if (typeof checked === 'string') {
+      call(() => fs.writeText(String(path), checked, chosen));
       return;
     }
-    const held = hold(content);
+    const held = hold(checked);
     try {
       call(() => fs.write(String(path), held, chosen));
     } finally {
@@ -94,13 +127,14 @@ const omnisandbox = {
   fsList: (path) => call(() => fs.listDirectory(String(path))).map((entry) => entry.name),
   httpFetch(url, { method = 'GET', headers = [], body } = {}) {
     const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
-    const held = body === undefined ? undefined : hold(body);
-    const answer = call(() => http.fetch({
-      method,
+    const request = {
+      method: textOf(method, 'the method'),
       url: String(url),
       headers: pairs.map(([name, value]) => ({ name: String(name), value: String(value) })),
-      body: held,
-    }));
+    };
+    const content = body === undefined ? undefined : contentOf(body, 'the body');
+    request.body = content === undefined ? undefined : hold(content);
+    const answer = call(() => http.fetch(request));
     return withText({
       status: answer.status,
       headers: answer.headers.map(({ name, value }) => [name, value]),
@@ -109,11 +143,11 @@ const omnisandbox = {
     });
   },
   execRun(command, args = [], { stdin } = {}) {
-    const outcome = call(() => exec.run({
-      command,
-      arguments: args.map(String),
-      stdin: stdin === undefined ? undefined : hold(stdin),
-    }));
+    if (!Array.isArray(args)) throw new TypeError('the arguments must be an array');
+    const words = { command: textOf(command, 'the command'), arguments: args.map(String) };
+    const input = stdin === undefined ? undefined : contentOf(stdin, 'the input');
+    words.stdin = input === undefined ? undefined : hold(input);
+    const outcome = call(() => exec.run(words));
     return {
       exitCode: outcome.exitCode,
       status: outcome.status,
@@ -127,17 +161,25 @@ const omnisandbox = {
   exit: (code = 0) => stdio.exit(code & 0xff),
 };
 
+// Captured, as a snippet may replace what is global, and its end must be told all the same.
+const uncurried = Function.prototype.bind.bind(Function.prototype.call);
+const [OwnError, asText, { stringify }] = [Error, String, JSON];
+const [split, startsWith] = [uncurried(String.prototype.split), uncurried(String.prototype.startsWith)];
+const { fromEntries } = Object;
+const randomNumbers = crypto.getRandomValues.bind(crypto);
+const [Numbers, math, { imul }] = [Uint32Array, Math, Math];
+
 function show(value, top = false) {
-  if (typeof value === 'string') return top ? JSON.stringify(value) : value;
-  if (value instanceof Error) return `${value}`;
+  if (typeof value === 'string') return top ? stringify(value) : value;
+  if (value instanceof OwnError) return `${value}`;
   if (typeof value === 'object' && value !== null) {
     try {
-      return JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? String(value);
+      return stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? asText(value);
     } catch {
-      return String(value);
+      return asText(value);
     }
   }
-  return typeof value === 'bigint' ? `${value}n` : String(value);
+  return typeof value === 'bigint' ? `${value}n` : asText(value);
 }
 
 const line = (values) => `${values.map((value) => show(value)).join(' ')}\n`;
@@ -163,12 +205,12 @@ globalThis.fetch = () => {
 
 // The image was made once: the engine's own generator would give every evaluation the same numbers.
 function seedRandom() {
-  const state = crypto.getRandomValues(new Uint32Array(4));
-  Math.random = function random() {
+  const state = randomNumbers(new Numbers(4));
+  math.random = function random() {
     // xoshiro128**, 53 bits from two steps.
     const next = () => {
-      const scrambled = Math.imul(state[1], 5);
-      const result = Math.imul((scrambled << 7) | (scrambled >>> 25), 9) >>> 0;
+      const scrambled = imul(state[1], 5);
+      const result = imul((scrambled << 7) | (scrambled >>> 25), 9) >>> 0;
       const shifted = state[1] << 9;
       state[2] ^= state[0];
       state[3] ^= state[1];
@@ -185,32 +227,62 @@ function seedRandom() {
 const globalEval = eval;
 
 export async function evaluate({ code, name, arguments: args, environment }) {
-  seedRandom();
-  omnisandbox.args = args;
-  omnisandbox.env = Object.fromEntries(environment);
   try {
-    const value = await globalEval(`${code}\n//# sourceURL=${name.replaceAll(/\s/g, '_')}`);
+    seedRandom();
+    omnisandbox.args = args;
+    omnisandbox.env = fromEntries(environment);
+    const value = await globalEval(`${code}\n//# sourceURL=${inOneWord(name)}`);
     return { exitCode: 0, value: value === undefined ? undefined : show(value, true), outOfMemory: false };
   } catch (error) {
-    const outOfMemory = String(error) === 'out of memory';
-    const stack = error instanceof Error && error.stack ? `\n${ownFrames(error.stack)}` : '';
-    stdio.writeError(`${outOfMemory ? 'InternalError: out of memory' : describe(error)}${stack}\n`);
+    // So the engine says it; the host knows whether it is true.
+    const outOfMemory = error === 'out of memory';
+    report(`${outOfMemory ? 'InternalError: out of memory' : describe(error)}${framesOf(error)}\n`);
     return { exitCode: 1, value: undefined, outOfMemory };
+  }
+}
+
+// A line of a comment.
+function inOneWord(name) {
+  let word = '';
+  for (let index = 0; index < name.length; index += 1) {
+    const character = name[index];
+    word += character <= ' ' || character === '\u2028' || character === '\u2029' ? '_' : character;
+  }
+  return word;
+}
+
+function report(text) {
+  try {
+    stdio.writeError(text);
+  } catch {
+    // The snippet broke what text passes with; its exit code tells.
   }
 }
 
 function describe(error) {
   try {
-    return error instanceof Error ? `Uncaught ${error}` : `Uncaught ${show(error, true)}`;
+    return error instanceof OwnError ? `Uncaught ${error}` : `Uncaught ${show(error, true)}`;
   } catch {
     return 'Uncaught exception';
   }
 }
 
 // The snippet's frames: what lies beyond them is this file.
-function ownFrames(stack) {
-  const frames = stack.split('\n').filter((frame) => frame);
-  const end = frames.findIndex((frame) => frame.startsWith('export_evaluate@'));
-  const shown = (end < 0 ? frames : frames.slice(0, end)).slice(0, maxFrames);
-  return shown.map((frame) => `    at ${frame}`).join('\n');
+function framesOf(error) {
+  let shown = '';
+  try {
+    const stack = error instanceof OwnError ? error.stack : '';
+    if (typeof stack !== 'string') return '';
+    const frames = split(stack, '\n');
+    for (let index = 0, count = 0; index < frames.length && count < maxFrames; index += 1) {
+      if (startsWith(frames[index], 'export_evaluate@')) break;
+      if (frames[index] !== '') {
+        shown += `\n    at ${frames[index]}`;
+        count += 1;
+      }
+    }
+  } catch {
+    // A stack that throws: what was found so far.
+  }
+  return shown;
 }

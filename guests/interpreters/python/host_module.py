@@ -1,5 +1,6 @@
 """The module `omnisandbox`: the host functions, each judged by the policy."""
 
+import os
 import sys
 import types
 
@@ -105,53 +106,90 @@ def _take(held) -> bytes:
     return b"".join(parts)
 
 
-def _held(data):
-    held = _types.Bytes()
+# A value of another type, or text that is not Unicode, would end the interpreter where it passes to the host: everything is
+# looked at before the first call.
+
+
+def _text(value, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be str, not {type(value).__name__}")
+    str.encode(value, "utf-8")  # raises UnicodeEncodeError
+    return str.__str__(value)  # of a subclass: plain text
+
+
+def _path(value) -> str:
+    return _text(os.fsdecode(value), "a path")
+
+
+def _word(value, what: str) -> str:
+    """Text, or what is written as text without a doubt."""
+    if isinstance(value, os.PathLike):
+        return _path(value)
+    return _text(str(value) if isinstance(value, (int, float)) else value, what)
+
+
+def _content(data, what: str):
+    """Text, or a view of bytes."""
     if isinstance(data, str):
-        _call(held.append_text, data)
+        return _text(data, what)
+    try:
+        return memoryview(data).cast("B")
+    except TypeError as error:
+        raise TypeError(f"{what} must be str or bytes in one piece: {error}") from None
+
+
+def _held(content):
+    held = _types.Bytes()
+    try:
+        if isinstance(content, str):
+            _call(held.append_text, content)
+            return held
+        for start in range(0, len(content), _chunk_bytes):
+            _call(held.append, bytes(content[start : start + _chunk_bytes]))
         return held
-    data = memoryview(data).cast("B")
-    for start in range(0, len(data), _chunk_bytes):
-        _call(held.append, bytes(data[start : start + _chunk_bytes]))
-    return held
+    except BaseException:
+        held.__exit__(None, None, None)
+        raise
 
 
 def fs_read(path) -> bytes:
     """The bytes of a file."""
-    return _take(_call(_fs.read, str(path)))
+    return _take(_call(_fs.read, _path(path)))
 
 
 def fs_read_text(path) -> str:
     """A file that is UTF-8."""
-    return _call(_fs.read_text, str(path))
+    return _call(_fs.read_text, _path(path))
 
 
 def fs_write(path, content, mode: str = "replace") -> None:
     """Writes bytes or text; `mode` is "replace", "append" or "create_new"."""
     try:
         chosen = _fs.WriteMode[mode.upper()]
-    except KeyError:
+    except (KeyError, AttributeError, TypeError):
         raise ValueError(f'mode is "replace", "append" or "create_new", not {mode!r}') from None
+    path, content = _path(path), _content(content, "the content")
     if isinstance(content, str):
-        _call(_fs.write_text, str(path), content, chosen)
+        _call(_fs.write_text, path, content, chosen)
         return
     with _held(content) as held:
-        _call(_fs.write, str(path), held, chosen)
+        _call(_fs.write, path, held, chosen)
 
 
 def fs_list(path) -> list:
     """The names in a folder that the policy shows, sorted."""
-    return [entry.name for entry in _call(_fs.list_directory, str(path))]
+    return [entry.name for entry in _call(_fs.list_directory, _path(path))]
 
 
 def http_fetch(url: str, method: str = "GET", headers=(), body=None) -> Response:
     """`headers` is a mapping or a list of pairs; `body` is bytes or text."""
     pairs = headers.items() if hasattr(headers, "items") else headers
-    wanted = [_http.Header(str(name), str(value)) for name, value in pairs]
+    wanted = [_http.Header(_word(name, "a header's name"), _word(value, "a header's value")) for name, value in pairs]
+    method, url = _text(method, "the method"), _text(url, "the URL")
     if body is None:
         answer = _call(_http.fetch, _http.Request(method, url, wanted, None))
     else:
-        with _held(body) as held:
+        with _held(_content(body, "the body")) as held:
             answer = _call(_http.fetch, _http.Request(method, url, wanted, held))
     return Response(answer.status, [(header.name, header.value) for header in answer.headers], answer.final_url,
                     _take(answer.body))
@@ -159,10 +197,11 @@ def http_fetch(url: str, method: str = "GET", headers=(), body=None) -> Response
 
 def exec_run(command: str, *arguments, stdin=None) -> CommandResult:
     """Runs a command that the policy lists. No shell is involved. A non-zero exit code is no exception."""
-    words = [str(argument) for argument in arguments]
+    command = _word(command, "the command")
+    words = [_word(argument, "an argument") for argument in arguments]
     if stdin is None:
         return CommandResult(_call(_exec.run, _exec.Command(command, words, None)))
-    with _held(stdin) as held:
+    with _held(_content(stdin, "the input")) as held:
         return CommandResult(_call(_exec.run, _exec.Command(command, words, held)))
 
 

@@ -176,7 +176,7 @@ Tool command_tool(const std::shared_ptr<ComponentCode>& code, const CallableFunc
                                                   .stdin_data = arguments.text("stdin"),
                                                   .timeout = runner::time_until(deadline),
                                                   .stop = context.stop}));
-          return run_result(result, nullptr);
+          return run_result(result);
         };
         auto result = run();
         return result ? *std::move(result) : argument_problem(result.error());

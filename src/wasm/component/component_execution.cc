@@ -97,6 +97,7 @@ Execution ComponentInstance::call(const CompiledComponent& component,
   GuestRun& run = *run_.guest;
   wasmtime_context_t* context = wasmtime_store_context(store_.get());
   wasmtime_context_set_epoch_deadline(context, next_advance);
+  usage_.memory_refused = false;  // an earlier call's is not this one's
   Execution execution;
   if (auto watching = engine_.deadlines().start(); !watching) {
     execution.ending = ending_of(std::move(watching).error());
@@ -123,6 +124,7 @@ Execution ComponentInstance::call(const CompiledComponent& component,
     }
   }
   execution.peak_memory_bytes = usage_.memory_bytes;
+  execution.memory_refused = usage_.memory_refused;
   if (static_cast<bool>(engine_.fuel())) {
     const std::uint64_t fuel = run.context.limits().fuel.value_or(0);
     std::uint64_t left = 0;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/exports/component_call.h"
 #include "wasm/exports/component_exports.h"
 #include "wasm/exports/core_exports.h"
 #include "wasm/exports/exported_code.h"
@@ -50,6 +51,7 @@ class ModuleHere : public ExportedCode {
     Called called;
     called.execution = call_core_function(*engine_, *module_, guest, function, std::move(values),
                                           memory_limit_bytes_, timeout, called.value_json);
+    TRY(check_result_size(called.value_json, guest));
     return called;
   }
 

@@ -31,6 +31,18 @@ bool returned_by_itself(const ComponentCall& call, const Execution& execution) {
 
 }  // namespace
 
+Expected<void> check_result_size(const std::optional<std::string>& value_json,
+                                 const GuestRun& run) {
+  const std::uint64_t allowed = run.context.limits().max_output_bytes;
+  if (value_json && value_json->size() > allowed) {
+    return base::make_error(ErrorKind::too_large,
+                            "the function returned {} bytes of JSON; {} are allowed: set "
+                            "max_output_bytes higher",
+                            value_json->size(), allowed);
+  }
+  return {};
+}
+
 Expected<Called> call_component(const ComponentCall& call, std::string_view name,
                                 std::span<const std::string> arguments_json) {
   const auto function = TRY(find_component_function(call.engine, call.component, name));
@@ -40,6 +52,7 @@ Expected<Called> call_component(const ComponentCall& call, std::string_view name
   Called called{.execution = call_instance(call, function, values, type ? &returned : nullptr)};
   if (type && returned_by_itself(call, called.execution)) {
     called.value_json = TRY(component::value_to_json(returned.get(), *type));
+    TRY(check_result_size(called.value_json, *call.run.guest));
   }
   return called;
 }

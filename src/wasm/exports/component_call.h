@@ -21,6 +21,9 @@ struct Called {
   std::optional<std::string> value_json{};  ///< set where the function returned something
 };
 
+/// What a function returned can be no part of itself: it is `too_large` beyond max_output_bytes.
+Expected<void> check_result_size(const std::optional<std::string>& value_json, const GuestRun& run);
+
 /// What a component is called with: everything but the function.
 struct ComponentCall {
   component::ComponentEngine& engine;
@@ -31,7 +34,8 @@ struct ComponentCall {
 };
 
 /// Calls the function in a fresh instance. Errors: `not_found`; `invalid_argument` where the
-/// arguments do not fit (nothing was called then), or where JSON cannot hold the result.
+/// arguments do not fit (nothing was called then), or where JSON cannot hold the result;
+/// `too_large` as `check_result_size`.
 Expected<Called> call_component(const ComponentCall& call, std::string_view function,
                                 std::span<const std::string> arguments_json);
 

@@ -31,7 +31,7 @@ class ExportedCode {
   /// Error: `too_large` for more than can be listed.
   virtual Expected<std::vector<FunctionType>> list() = 0;
   /// Errors: `not_found`; `invalid_argument` where the arguments do not fit, or where JSON cannot
-  /// hold the result.
+  /// hold the result; `too_large` for a result of more than max_output_bytes.
   virtual Expected<Called> call(std::string_view function,
                                 std::span<const std::string> arguments_json, GuestRun& guest,
                                 std::chrono::milliseconds timeout) = 0;

@@ -178,6 +178,17 @@ TEST(ComponentExports, DeepAndHugeJsonIsRefused) {
   EXPECT_TRUE(refusal(exports, "text", {std::string(9'000'000, ' ')}).starts_with("too_large"));
 }
 
+TEST(ComponentExports, AResultBeyondTheOutputLimitIsTooLarge) {
+  Config config;
+  config.max_output_bytes = 100;
+  ModuleExports exports = load(lists, config);
+  const std::string fits = '"' + std::string(98, 'x') + '"';
+  EXPECT_EQ(call(exports, "text", {fits}).value_json, fits);
+  EXPECT_TRUE(
+      refusal(exports, "text", {'"' + std::string(99, 'x') + '"'}).starts_with("too_large"));
+  EXPECT_EQ(call(exports, "add", {"2", "-5"}).value_json, "-3");  // goes on
+}
+
 TEST(ComponentExports, EndsAreTold) {
   ModuleExports exports = load(lists);
   EXPECT_EQ(call(exports, "spin", {}, {.timeout = 100ms}).result.status, Status::timeout);

@@ -20,6 +20,7 @@ namespace omnisandbox::wasm::interpreter {
 struct SnippetOutcome {
   Execution execution;
   std::optional<std::string> value{};
+  bool value_truncated = false;
   bool can_go_on = false;  ///< of a session: its interpreter can take another snippet
 };
 

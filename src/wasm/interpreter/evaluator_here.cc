@@ -57,7 +57,10 @@ class EvaluatorHere : public Evaluator {
     done.execution =
         instance.call(*component_, evaluate_.get(), {snippet.get()}, &outcome, timeout);
     if (done.execution.ending.status == Status::ok && !guest.exit_code) {
-      read_outcome(outcome, memory_limit_bytes_, done.execution, done.value);
+      SnippetValue value;
+      read_outcome(outcome, guest, memory_limit_bytes_, done.execution, value);
+      done.value = std::move(value.text);
+      done.value_truncated = value.is_truncated;
     }
     done.can_go_on = may_take_another(guest, done.execution);
     return done;

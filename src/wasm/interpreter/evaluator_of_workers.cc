@@ -21,6 +21,7 @@ SnippetOutcome outcome_of(Expected<TaskResult> done) {
   }
   return {.execution = std::move(done->execution),
           .value = std::move(done->value),
+          .value_truncated = done->value_truncated,
           .can_go_on = done->can_go_on};
 }
 

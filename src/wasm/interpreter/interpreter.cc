@@ -22,6 +22,7 @@ namespace omnisandbox {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using host_functions::UsedQuotas;
 using wasm::GuestRun;
 using wasm::interpreter::Evaluator;
 using wasm::interpreter::SnippetOutcome;
@@ -89,15 +90,16 @@ class Interpreter::Impl {
   Evaluator& evaluator() noexcept { return *evaluator_; }
 
   Expected<Evaluation> evaluate_fresh(std::string_view code, EvaluateOptions options) {
-    return evaluate(code, std::move(options), [&](GuestRun& guest, auto timeout) {
+    return evaluate(code, std::move(options), nullptr, [&](GuestRun& guest, auto timeout) {
       return evaluator_->evaluate(code, guest, timeout);
     });
   }
 
-  /// Judges the input, prepares a run, lets `evaluate_for` do it, and reports it.
+  /// Judges the input, prepares a run, lets `evaluate_for` do it, and reports it. `used` counts the
+  /// run's quotas on; null: they are its own.
   template <class EvaluateFor>
   Expected<Evaluation> evaluate(std::string_view code, EvaluateOptions options,
-                                EvaluateFor evaluate_for);
+                                std::shared_ptr<UsedQuotas> used, EvaluateFor evaluate_for);
 
  private:
   Expected<void> check_process() const {
@@ -119,6 +121,7 @@ class Interpreter::Impl {
 
 template <class EvaluateFor>
 Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, EvaluateOptions options,
+                                                 std::shared_ptr<UsedQuotas> used,
                                                  EvaluateFor evaluate_for) {
   const auto started = Clock::now();
   TRY(check_process());
@@ -137,6 +140,9 @@ Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, Evaluate
                                                          .sandbox = std::string(sandbox_kind),
                                                          .deadline = started + timeout,
                                                          .stop = std::move(options.stop)}));
+    if (used != nullptr) {
+      functions.impl().context->continue_quotas(std::move(used));
+    }
     GuestRun guest(functions, *functions.impl().context);
     guest.args = std::move(input.args);
     guest.environment = std::move(input.environment);
@@ -153,6 +159,7 @@ Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, Evaluate
     SnippetOutcome outcome = evaluate_in_turn();
     Evaluation evaluation;
     evaluation.value = std::move(outcome.value);
+    evaluation.value_truncated = outcome.value_truncated;
     evaluation.result =
         wasm::report_run(guest, std::move(outcome.execution), evaluator_->description());
     wasm::interpreter::name_memory_trap(language_, memory_limit_bytes_, evaluation.result);
@@ -173,22 +180,24 @@ class Interpreter::Session::Impl {
       return base::make_error(ErrorKind::unavailable,
                               "the session has ended with an earlier snippet; open another one");
     }
-    return interpreter_->evaluate(code, std::move(options), [&](GuestRun& guest, auto timeout) {
-      guest.fds = std::move(files_);
-      SnippetOutcome outcome = evaluator_->evaluate(code, guest, timeout);
-      files_ = std::move(guest.fds);
-      if (!outcome.can_go_on) {
-        evaluator_.reset();
-        files_.reset();
-      }
-      return outcome;
-    });
+    return interpreter_->evaluate(
+        code, std::move(options), used_, [&](GuestRun& guest, auto timeout) {
+          guest.fds = std::move(files_);
+          SnippetOutcome outcome = evaluator_->evaluate(code, guest, timeout);
+          files_ = std::move(guest.fds);
+          if (!outcome.can_go_on) {
+            evaluator_.reset();
+            files_.reset();
+          }
+          return outcome;
+        });
   }
 
   bool has_ended() const noexcept { return evaluator_ == nullptr; }
 
  private:
   const std::shared_ptr<Interpreter::Impl> interpreter_;  // must outlive what it lent
+  const std::shared_ptr<UsedQuotas> used_ = std::make_shared<UsedQuotas>();  // of all snippets
   std::unique_ptr<wasm::wasi::FdTable> files_;  // between snippets; a snippet's run has them else
   std::unique_ptr<wasm::interpreter::SessionEvaluator> evaluator_;  // null: it has ended
 };

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/test_effort.h"
@@ -245,6 +246,136 @@ TEST(Interpreter, FilesWrittenCountAgainstTheQuota) {
   EXPECT_LT(std::filesystem::file_size(folder.file("x")), 900'000);
 }
 
+std::string repeated(Language language, std::string_view character, int count) {
+  const std::string quoted = "'" + std::string(character) + "'";
+  const std::string number = std::to_string(count);
+  return language == Language::python ? quoted + " * " + number
+                                      : quoted + ".repeat(" + number + ")";
+}
+
+// Output of a kind, so it has output's limit.
+TEST(Interpreter, AValueIsKeptUpToTheOutputLimit) {
+  Config config;
+  config.max_output_bytes = 10;
+  for (const Language language : {Language::python, Language::javascript}) {
+    Interpreter interpreter = make(language, config);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto whole = run(*session, repeated(language, "x", 8));  // with two quotes
+    EXPECT_EQ(whole.value.value_or("").size(), 10U);
+    EXPECT_FALSE(whole.value_truncated);
+    const auto cut = run(*session, repeated(language, "x", 5'000'000));
+    EXPECT_EQ(cut.value.value_or("?").substr(1), "xxxxxxxxx");
+    EXPECT_TRUE(cut.value_truncated);
+    EXPECT_EQ(cut.result.status, Status::ok);
+    EXPECT_FALSE(session->has_ended());
+    const auto between = run(interpreter, repeated(language, "ä", 5));  // ten bytes, two quotes
+    EXPECT_EQ(between.value.value_or("?").substr(1), "ääää");
+    EXPECT_TRUE(between.value_truncated);
+    EXPECT_FALSE(run(*session, "not_defined").value_truncated);
+  }
+}
+
+// What cannot pass to the host is an exception like any other, before anything is called.
+TEST(Interpreter, HostFunctionsRefuseValuesOfAnotherKind) {
+  const wasm::TestFolder folder;
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {PathRule(folder.path())}};
+  const std::string file = "'" + folder.file("f") + "'";
+  Interpreter python = make(Language::python, config);
+  Interpreter javascript = make(Language::javascript, config);
+  auto python_session = python.open_session();
+  auto javascript_session = javascript.open_session();
+  ASSERT_TRUE(python_session && javascript_session);
+  const auto expect_refused = [&](Interpreter::Session& session, const std::string& call,
+                                  std::string_view error) {
+    folder.write("f", "precious");
+    const auto refused = run(session, call);
+    EXPECT_EQ(refused.result.status, Status::exited) << call;
+    EXPECT_NE(refused.result.stderr_data.find(error), std::string::npos)
+        << call << refused.result.stderr_data;
+    EXPECT_EQ(refused.result.denial_count, 0U) << call;
+    EXPECT_EQ(folder.read("f"), "precious") << call;
+    EXPECT_FALSE(session.has_ended()) << call;
+  };
+  for (const char* call :
+       {"http_fetch('http://x/', {'Accept': 'x'})", "http_fetch(None)", "exec_run(['ls', '-l'])",
+        "fs_read(None)", "http_fetch('http://x/', body=5)"}) {
+    expect_refused(*python_session, std::string("import omnisandbox; omnisandbox.") + call,
+                   "TypeError");
+  }
+  for (const char* content : {"5", "None", "[1]", "memoryview(b'abcd')[::2]"}) {
+    expect_refused(*python_session, "omnisandbox.fs_write(" + file + ", " + content + ")",
+                   "TypeError");
+  }
+  for (const std::string& call :
+       {std::string("fs_read('\\udc80')"), "fs_write(" + file + ", '\\ud83d')",
+        std::string("http_fetch('http://x/', headers={'a': '\\ud800'})")}) {
+    expect_refused(*python_session, "omnisandbox." + call, "UnicodeEncodeError");
+  }
+  for (const std::string content : {"5", "true", "({})", "null", "[1]", "undefined"}) {
+    expect_refused(*javascript_session, "omnisandbox.fsWrite(" + file + ", " + content + ")",
+                   "TypeError");
+    if (content != "undefined") {
+      expect_refused(*javascript_session,
+                     "omnisandbox.httpFetch('http://x/', {body: " + content + "})", "TypeError");
+    }
+  }
+  const auto written = [&](Interpreter::Session& session, const std::string& call) {
+    EXPECT_EQ(run(session, call).result.status, Status::ok) << call;
+    return folder.read("f");
+  };
+  EXPECT_EQ(written(*python_session, "omnisandbox.fs_write(" + file + ", 'ä')"), "ä");
+  EXPECT_EQ(written(*python_session, "omnisandbox.fs_write(" + file + ", bytearray(b'ab'))"), "ab");
+  EXPECT_EQ(written(*javascript_session,
+                    "omnisandbox.fsWrite(" + file + ", new Uint8Array([97, 98]).buffer)"),
+            "ab");
+  EXPECT_EQ(written(*javascript_session,
+                    "omnisandbox.fsWrite(" + file +
+                        ", new DataView(new Uint8Array([97, 98, 99]).buffer, 1, 2))"),
+            "bc");
+  EXPECT_EQ(
+      written(*javascript_session, "omnisandbox.fsWrite(" + file + ", new Uint16Array([0x6261]))"),
+      "ab");
+  EXPECT_EQ(written(*javascript_session, "omnisandbox.fsWrite(" + file + ", 'ä')"), "ä");
+}
+
+// However a snippet ends, and whatever it broke, its end is told on standard error.
+TEST(Interpreter, AnEndIsToldWhateverTheSnippetBroke) {
+  const std::vector<std::tuple<Language, std::string, int, std::string>> cases = {
+      {Language::python, "import sys; sys.stderr.close(); sys.exit('bye')", 1, "bye"},
+      {Language::python,
+       "class S:\n  def __str__(self): raise ValueError('none')\nraise SystemExit(S())", 1,
+       "ValueError: none"},
+      {Language::python, "class S(SystemExit):\n  code = property(lambda s: 1 / 0)\nraise S()", 1,
+       "ZeroDivisionError"},
+      {Language::python, "import sys; sys.stderr = None; 1 / 0", 1, "ZeroDivisionError"},
+      {Language::python, "import sys, io; sys.stderr = io.StringIO(); 1 / 0", 1,
+       "ZeroDivisionError"},
+      {Language::python, "raise SystemExit(1 << 70)", 255, ""},
+      {Language::python, "raise SystemExit(259)", 3, ""},
+      {Language::javascript, "let e = new Error('x'); e.stack = 7; throw e", 1,
+       "Uncaught Error: x"},
+      {Language::javascript,
+       "throw new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }})", 1, "Uncaught"},
+      {Language::javascript, "String.prototype.split = null; throw new Error('x')", 1,
+       "Uncaught Error: x"},
+      {Language::javascript, "Error = String = JSON.stringify = null; throw new TypeError('x')", 1,
+       "Uncaught TypeError: x"}};
+  for (const auto& [language, code, exit_code, error] : cases) {
+    Interpreter interpreter = make(language);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto ended = run(*session, code);
+    EXPECT_EQ(ended.result.status, Status::exited) << code;
+    EXPECT_EQ(ended.result.exit_code, exit_code) << code;
+    EXPECT_NE(ended.result.stderr_data.find(error), std::string::npos)
+        << code << ended.result.stderr_data;
+    EXPECT_EQ(ended.result.stdout_data, "") << code;
+    EXPECT_EQ(run(*session, "40 + 2").value, "42") << code;
+  }
+}
+
 TEST(Interpreter, RefusesWhatIsNoText) {
   Interpreter python = make(Language::python);
   for (const std::string_view code : {std::string_view("a\0b", 3), std::string_view("\xff")}) {
@@ -324,6 +455,112 @@ TEST(InterpreterSession, KeepsItsOpenFiles) {
   EXPECT_EQ(run(*session, "f = open('" + folder.file("log") + "', 'w'); f.write('a')").value, "1");
   EXPECT_EQ(run(*session, "f.write('b'); f.close()").result.status, Status::ok);
   EXPECT_EQ(folder.read("log"), "ab");
+}
+
+TEST(InterpreterSession, QuotasAreTheWholeSessions) {
+  const wasm::TestFolder folder;
+  folder.write("f", "content");
+  Config config{.capabilities = {Capability::fs_read, Capability::fs_write},
+                .allowed_paths = {PathRule(folder.path())}};
+  config.max_write_bytes = 10;
+  config.max_files_created = 2;
+  config.max_host_calls = 8;
+  Interpreter python = make(Language::python, config);
+  const auto write = [&](std::string_view name, std::string_view text) {
+    return "import omnisandbox; omnisandbox.fs_write('" + folder.file(name) + "', '" +
+           std::string(text) + "')";
+  };
+  auto bytes = python.open_session();
+  auto other = python.open_session();
+  ASSERT_TRUE(bytes && other);
+  EXPECT_EQ(run(*bytes, write("a", "123456")).result.status, Status::ok);
+  EXPECT_EQ(run(*bytes, write("b", "123456")).result.exit_code, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("b")));
+  const std::string as_a_file =
+      "with open('" + folder.file("a") + "', 'w') as f: f.write('123456')";
+  EXPECT_EQ(run(*bytes, as_a_file).result.exit_code, 1);
+  EXPECT_EQ(run(*bytes, write("b", "1234")).result.status, Status::ok);  // what was left
+  EXPECT_EQ(run(*other, write("a", "123456")).result.status, Status::ok);
+
+  auto files = python.open_session();
+  ASSERT_TRUE(files);
+  const auto make_file = [&](std::string_view name) {
+    return "open('" + folder.file(name) + "', 'w').close()";
+  };
+  EXPECT_EQ(run(*files, make_file("c")).result.status, Status::ok);
+  EXPECT_EQ(run(*files, make_file("d")).result.status, Status::ok);
+  EXPECT_EQ(run(*files, make_file("e")).result.exit_code, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("e")));
+
+  auto calls = python.open_session();
+  ASSERT_TRUE(calls);
+  const std::string read =
+      "import omnisandbox; omnisandbox.fs_read('" + folder.file("f") + "').decode()";
+  int count = 0;
+  while (count < 20 && run(*calls, read).value == "'content'") {
+    ++count;
+  }
+  EXPECT_GT(count, 1);
+  EXPECT_LE(count, 8);
+  EXPECT_EQ(run(python, read).value, "'content'");  // a fresh interpreter's are its own
+}
+
+// A refusal is reported with the snippet that met it, and the next one has all its time.
+TEST(InterpreterSession, DenialsAndTheDeadlineAreASnippetsOwn) {
+  Interpreter python = make(Language::python, {.timeout = 2s});
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(
+      run(*session, "import omnisandbox; omnisandbox.fs_read('/etc/passwd')").result.denial_count,
+      1U);
+  EXPECT_EQ(run(*session, "import time; time.sleep(1.2)").result.denial_count, 0U);
+  EXPECT_EQ(run(*session, "time.sleep(1.2)").result.status, Status::ok);
+}
+
+// The language's error for it is believed where the host refused memory, and not else.
+TEST(InterpreterSession, AnErrorThatTalksOfMemoryIsNoMemoryLimit) {
+  const std::vector<std::pair<Language, std::string>> cases = {
+      {Language::python, "raise MemoryError"},
+      {Language::python, "eval('(' * 500 + ')' * 500)"},
+      {Language::javascript, "throw 'out of memory'"}};
+  for (const auto& [language, code] : cases) {
+    Interpreter interpreter = make(language);
+    auto session = interpreter.open_session();
+    ASSERT_TRUE(session);
+    const auto ended = run(*session, code);
+    EXPECT_EQ(ended.result.status, Status::exited) << code;
+    EXPECT_EQ(ended.result.exit_code, 1) << code;
+    EXPECT_EQ(run(*session, "40 + 2").value, "42") << code;
+  }
+  for (const std::string_view filler : {"new Uint8Array(1 << 20)", "{x: 1}"}) {
+    Interpreter javascript = make(Language::javascript, {.timeout = 60s});
+    const auto ended =
+        run(javascript, "const a = []; while (true) a.push(" + std::string(filler) + ")");
+    EXPECT_EQ(ended.result.status, Status::memory_limit) << filler;
+  }
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  const std::string caught = "try: bytearray(1 << 30)\nexcept MemoryError: pass";
+  EXPECT_EQ(run(*session, caught).result.status, Status::ok);
+  EXPECT_EQ(run(*session, "raise MemoryError").result.status, Status::exited);  // not this one's
+  EXPECT_EQ(run(*session, "bytearray(1 << 30)").result.status, Status::memory_limit);
+  EXPECT_TRUE(session->has_ended());
+}
+
+TEST(InterpreterSession, InputArgumentsAndEnvironmentAreASnippetsOwn) {
+  Interpreter python = make(Language::python);
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  const EvaluateOptions first{
+      .args = {"a"}, .stdin_data = "one\ntwo\n", .environment = {{"TOKEN", "secret"}}};
+  EXPECT_EQ(run(*session,
+                "import os, sys; (os.environ['TOKEN'], sys.stdin.readline(), sys.argv[1:])", first)
+                .value,
+            "('secret', 'one\\n', ['a'])");
+  const std::string all = "(dict(os.environ), sys.stdin.read(), sys.argv[1:])";
+  EXPECT_EQ(run(*session, all, {.stdin_data = "three"}).value, "({}, 'three', [])");
+  EXPECT_EQ(run(*session, all).value, "({}, '', [])");
 }
 
 TEST(InterpreterSession, MemoryIsTheWholeSessions) {

@@ -19,10 +19,17 @@ inline constexpr std::string_view evaluate_function = "evaluate";
 /// The record `snippet`, with the run's arguments and environment.
 component::Value snippet_value(std::string_view code, const GuestRun& run);
 
-/// How the snippet ended by itself, from the record `outcome`. Throws component::WrongType for what
-/// is no such record.
-void read_outcome(const component::Value& outcome, std::uint64_t memory_limit_bytes,
-                  Execution& execution, std::optional<std::string>& value);
+/// The last expression's value, as far as it is kept.
+struct SnippetValue {
+  std::optional<std::string> text{};
+  bool is_truncated = false;
+};
+
+/// How the snippet ended by itself, from the record `outcome`. Its value is kept up to the run's
+/// max_output_bytes, and cut between two characters. Throws component::WrongType for what is no
+/// such record.
+void read_outcome(const component::Value& outcome, const GuestRun& run,
+                  std::uint64_t memory_limit_bytes, Execution& execution, SnippetValue& value);
 
 /// Whether the interpreter is in a state to take another snippet: what ended by its own return goes
 /// on; anything else may have left it in the middle of something.

@@ -17,6 +17,7 @@ namespace omnisandbox::wasm {
 struct Execution {
   Ending ending;
   std::uint64_t peak_memory_bytes = 0;
+  bool memory_refused = false;                   ///< the guest asked for more than its limit
   std::optional<std::uint64_t> fuel_consumed{};  ///< set when fuel was metered
 };
 

@@ -21,6 +21,7 @@ namespace omnisandbox::wasm::worker {
 struct Answer {
   Execution execution;
   std::optional<std::string> value{};  ///< what a call or a snippet returned
+  bool value_truncated = false;        ///< of a snippet
   bool can_go_on = false;              ///< of a session's snippet: another one can come
 };
 

@@ -66,8 +66,11 @@ class InterpreterRunner : public GuestRunner {
                              std::chrono::milliseconds(request.timeout_ms));
     live_->run.guest = &live_->nobody;
     if (answer.execution.ending.status == Status::ok && !guest.exit_code) {
-      interpreter::read_outcome(outcome, tools_.settings.memory_limit_bytes, answer.execution,
-                                answer.value);
+      interpreter::SnippetValue value;
+      interpreter::read_outcome(outcome, guest, tools_.settings.memory_limit_bytes,
+                                answer.execution, value);
+      answer.value = std::move(value.text);
+      answer.value_truncated = value.is_truncated;
     }
     answer.can_go_on = interpreter::may_take_another(guest, answer.execution);
     keep_ = is_of_session && answer.can_go_on;

@@ -339,6 +339,7 @@ std::string encode(const Finished& message) {
   writer.number(static_cast<std::uint8_t>(message.fuel_consumed ? 1 : 0));
   writer.number(message.fuel_consumed.value_or(0));
   write_optional_text(writer, message.value);
+  writer.number(static_cast<std::uint8_t>(message.value_truncated ? 1 : 0));
   writer.number(static_cast<std::uint8_t>(message.can_go_on ? 1 : 0));
   return writer.take();
 }
@@ -359,6 +360,7 @@ std::optional<Finished> decode<Finished>(std::string_view bytes) {
     return std::nullopt;
   }
   message.value = read_optional_text(reader);
+  message.value_truncated = reader.choice(1) == 1;
   message.can_go_on = reader.choice(1) == 1;
   return if_whole(reader, std::move(message));
 }

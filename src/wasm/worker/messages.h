@@ -152,6 +152,7 @@ struct Finished {
   std::uint64_t peak_memory_bytes = 0;
   std::optional<std::uint64_t> fuel_consumed{};
   std::optional<std::string> value{};  ///< what a call or a snippet returned
+  bool value_truncated = false;        ///< of a snippet
   bool can_go_on = false;              ///< of a session's snippet: another one can come
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "wasm/exports/component_call.h"
 #include "wasm/exports/core_exports.h"
 #include "wasm/limits.h"
 #include "wasm/module/compiled_module.h"
@@ -43,6 +44,7 @@ class ModuleRunner : public GuestRunner {
       answer.execution =
           exports::call_core_function(*engine_, *module, guest, request.text, std::move(arguments),
                                       settings_.memory_limit_bytes, timeout, answer.value);
+      TRY(exports::check_result_size(answer.value, guest));
       return answer;
     }
     if (module->entry() == CompiledModule::Entry::none) {

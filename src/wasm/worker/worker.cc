@@ -77,10 +77,14 @@ std::optional<Ending> ending_from(const Finished& finished) {
   return ending;
 }
 
-// What a worker returns is shown as JSON or as text, so it must be that.
-bool is_possible_value(RunKind kind, const Finished& finished) {
+// What a worker returns is shown as JSON or as text, so it must be that, and no more than it may
+// be.
+bool is_possible_value(RunKind kind, const Finished& finished, std::uint64_t max_bytes) {
   if (!finished.value) {
-    return true;
+    return !finished.value_truncated;
+  }
+  if (finished.value->size() > max_bytes || (kind == RunKind::call && finished.value_truncated)) {
+    return false;
   }
   if (finished.status != Status::ok && finished.status != Status::exited) {
     return false;
@@ -292,12 +296,12 @@ Expected<TaskResult> Worker::run(const Task& task, GuestRun& guest,
   if (!finished) {
     return TaskResult{failed_run(std::move(finished).error(), guest.context, timeout)};
   }
-  return conclude(task, *std::move(finished));
+  return conclude(task, guest, *std::move(finished));
 }
 
-Expected<TaskResult> Worker::conclude(const Task& task, Finished finished) {
+Expected<TaskResult> Worker::conclude(const Task& task, const GuestRun& guest, Finished finished) {
   auto ending = ending_from(finished);
-  if (!ending || !is_possible_value(task.kind, finished)) {
+  if (!ending || !is_possible_value(task.kind, finished, guest.context.limits().max_output_bytes)) {
     return TaskResult{{.ending = ending_of(nonsense("an ending that cannot be"))}};
   }
   if (ending->error &&
@@ -310,6 +314,7 @@ Expected<TaskResult> Worker::conclude(const Task& task, Finished finished) {
                                   .peak_memory_bytes = finished.peak_memory_bytes,
                                   .fuel_consumed = finished.fuel_consumed},
                     .value = std::move(finished.value),
+                    .value_truncated = finished.value_truncated,
                     .can_go_on = finished.can_go_on};
 }
 
@@ -336,7 +341,7 @@ void Worker::run_in_a_row(std::span<QueuedRun* const> runs, Clock::time_point un
       run->guest.stderr_capture.clear();
       return;
     }
-    run->result = conclude(run->task, *std::move(finished));
+    run->result = conclude(run->task, run->guest, *std::move(finished));
     if (!usable_) {
       return;  // what was sent behind a failed run is not this worker's any more
     }

@@ -44,9 +44,11 @@ struct Task {
 /// What came of it.
 struct TaskResult {
   Execution execution;
-  /// JSON of a call, UTF-8 text of a snippet; unset where nothing was returned.
+  /// JSON of a call, UTF-8 text of a snippet, at most max_output_bytes; unset where nothing was
+  /// returned.
   std::optional<std::string> value{};
-  bool can_go_on = false;  ///< of a session's snippet: its interpreter can take another one
+  bool value_truncated = false;  ///< of a snippet
+  bool can_go_on = false;        ///< of a session's snippet: its interpreter can take another one
 };
 
 /// A run that waits for a worker.
@@ -113,7 +115,7 @@ class Worker {
       : process_(std::move(process)),
         channel_(std::move(channel)),
         last_words_(std::move(last_words)) {}
-  Expected<TaskResult> conclude(const Task& task, Finished finished);
+  Expected<TaskResult> conclude(const Task& task, const GuestRun& guest, Finished finished);
   Expected<void> load(const ModuleCode& module, std::chrono::steady_clock::time_point deadline);
   Expected<Finished> talk_until_finished(GuestRun& guest,
                                          std::chrono::steady_clock::time_point deadline,

@@ -151,6 +151,7 @@ class Server {
                         .peak_memory_bytes = answer.execution.peak_memory_bytes,
                         .fuel_consumed = answer.execution.fuel_consumed,
                         .value = std::move(answer.value),
+                        .value_truncated = answer.value_truncated,
                         .can_go_on = answer.can_go_on});
     if (!channel_.has_more()) {
       return channel_.send(MessageType::finished, message, no_deadline);

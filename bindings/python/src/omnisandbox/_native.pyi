@@ -87,6 +87,9 @@ class Result:
     @property
     def value(self) -> str | None:
         """The last expression's value, as the language shows it; what an exported function returned, as JSON."""
+    @property
+    def value_truncated(self) -> bool:
+        """A snippet's value had more than `max_output_bytes`, and its first are here."""
     def check(self) -> Result:
         """The result itself when it is ok; else raises its error, or ExitError."""
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, TooLargeError
 from .policy import PolicyLike
 from .sandbox import Sandbox
 
@@ -72,6 +72,8 @@ def sandboxed(
                 raise InvalidArgumentError(f"{function.__name__}: the arguments do not fit into JSON: {error}") from None
             code = source + _CALL.format(arguments=repr(arguments), name=function.__name__)
             result = box.run_python(code, name=f"<{function.__name__}>", timeout=timeout).check()
+            if result.value_truncated:
+                raise TooLargeError(f"{function.__name__}: the result is larger than max_output_bytes", result=result)
             answer: T = json.loads(ast.literal_eval(result.value or "'null'"))
             return answer
 

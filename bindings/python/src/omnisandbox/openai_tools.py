@@ -113,7 +113,7 @@ class OpenAiTools:
         shown: dict[str, Any] = {"status": answer.status, "exit_code": answer.exit_code, "stdout": answer.stdout, "stderr": answer.stderr}
         if answer.value is not None:
             shown["value"] = answer.value
-        if answer.stdout_truncated or answer.stderr_truncated:
+        if answer.stdout_truncated or answer.stderr_truncated or answer.value_truncated:
             shown["truncated"] = True
         if answer.error is not None:
             shown["error"] = answer.error.message

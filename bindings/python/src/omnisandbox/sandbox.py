@@ -132,8 +132,9 @@ class ModuleExports:
 class Session:
     """An interpreter that keeps its variables from one snippet to the next. One snippet at a time.
 
-    Every snippet has the policy's timeout; files, memory and quotas are those of the whole session. A snippet that ends by a
-    deadline, a trap or `os._exit` ends the session.
+    Every snippet has the policy's timeout, and input, environment, denials and output of its own; files, memory and quotas
+    (`max_write_bytes`, `max_files_created`, `max_host_calls`) are those of the whole session. A snippet that ends by a deadline,
+    a trap or `os._exit` ends the session.
     """
 
     def __init__(self, native: _native.Session) -> None:

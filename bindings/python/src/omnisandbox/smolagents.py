@@ -12,7 +12,7 @@ from typing import Any
 from smolagents.local_python_executor import CodeOutput, PythonExecutor
 from smolagents.tools import Tool, get_tools_definition_code
 
-from .errors import ExitError
+from .errors import ExitError, TooLargeError
 from .policy import PolicyLike
 from .sandbox import Sandbox, Session
 
@@ -56,9 +56,11 @@ class SandboxExecutor(PythonExecutor):
         session = self._opened()
         result = session.run(code_action, name="<agent>")
         if not result.ok and not session.has_ended:
-            taken = session.run(_TAKE_FINAL_ANSWER).value
-            if taken is not None:
-                answer = json.loads(ast.literal_eval(taken))
+            taken = session.run(_TAKE_FINAL_ANSWER)
+            if taken.value_truncated:
+                raise TooLargeError("the final answer is larger than max_output_bytes", result=taken)
+            if taken.value is not None:
+                answer = json.loads(ast.literal_eval(taken.value))
                 return CodeOutput(output=answer.get("json", answer.get("repr")), logs=result.stdout, is_final_answer=True)
         if not result.ok:
             # As smolagents expects it: the message is what the agent sees of its mistake.
