@@ -344,14 +344,15 @@ class ViewBuilder : policy::FolderVisitor {
                              const std::string& path, const std::string& guest, Access access) {
     const std::string child = policy::join(path, entry.name);
     const std::string target = policy::join(guest, entry.name);
-    if (roots_.contains(child) || is_special(child)) {
-      // A root of its own; where that opens nothing, it is hidden here.
-      if (roots_.contains(child) && !access_of(policy_, child).opens()) {
-        hide(child, target);
-      }
+    const Access own = access_of(policy_, child);
+    const auto root = roots_.find(child);
+    const bool is_root = root != roots_.end();
+    if (is_root && own.opens() && guest_path_of(child, *root->second) == target) {
+      return false;  // it is mounted over what is here
+    }
+    if (is_special(child) && (!is_root || own.opens())) {
       return false;
     }
-    const Access own = access_of(policy_, child);
     if (!own.opens()) {
       hide(child, target);
       return false;

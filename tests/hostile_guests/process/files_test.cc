@@ -207,6 +207,20 @@ TEST_F(Files, SparseFilesAreBoundedToo) {
                                         HasSubstr("works: a mapping")));
 }
 
+TEST_F(Files, AFolderThatHasAnotherNameAsWellHidesTheSameUnderBoth) {
+  std::filesystem::create_directories(path("work/inner"));
+  write("work/inner/.env", "TOKEN=1");
+  write("work/inner/note", "note");
+  Config policy = config({"cat"});
+  policy.allowed_paths.emplace_back(path("work/inner"), PathAccess::read, "/data");
+  for (const std::string& folder : {path("work/inner"), std::string("/data")}) {
+    EXPECT_EQ(must_run(policy, "cat", {folder + "/note"}).stdout_data, "note") << folder;
+    const Result secret = must_run(policy, "cat", {folder + "/.env"});
+    EXPECT_NE(secret.exit_code, 0) << folder;
+    EXPECT_EQ(secret.stdout_data, "") << folder;
+  }
+}
+
 TEST_F(Files, EachFolderHasItsOwnAccess) {
   Config policy = config({"sh"});
   policy.allowed_paths = {PathRule(path("work"), PathAccess::read), PathRule(path("outside"))};
