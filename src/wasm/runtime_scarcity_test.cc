@@ -15,6 +15,7 @@
 #include "linux/test_answered_calls.h"
 #include "linux/test_own_mounts.h"
 #include "linux/test_scarce_descriptors.h"
+#include "wasm/cache/cache_folder.h"
 #include "wasm/test_support.h"
 
 namespace omnisandbox::wasm {
@@ -103,7 +104,7 @@ TEST(RuntimeScarcity, AFullDiskCostsACompileAndNeverGivesAWrongModule) {
       }
     }
     for (const auto& file : fs::directory_iterator(folder.file("cache"))) {
-      if (file.path().filename() != "key") {
+      if (file.path().filename() != cache_secret_name) {
         return 2;
       }
     }
