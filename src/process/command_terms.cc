@@ -1,5 +1,6 @@
 #include "process/command_terms.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -86,8 +87,9 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
   add(*judged.terms.environment);
   add(job.environment);
   std::vector<std::string> texts;
+  texts.reserve(variables.size());
   for (const auto& [name, value] : variables) {
-    texts.push_back(name + "=" + value);
+    texts.push_back(fmt::format("{}={}", name, value));
   }
   return texts;
 }

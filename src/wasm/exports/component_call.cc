@@ -17,6 +17,7 @@ constexpr std::string_view command_interface = "wasi:cli/run@0.2.";
 Execution call_instance(const ComponentCall& call, const ComponentFunction& function,
                         const std::vector<component::Value>& values, component::Value* returned) {
   std::vector<wasmtime_component_val_t> arguments;
+  arguments.reserve(values.size());
   for (const component::Value& value : values) {
     arguments.push_back(value.get());
   }

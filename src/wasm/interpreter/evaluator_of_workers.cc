@@ -11,7 +11,6 @@ namespace omnisandbox::wasm::interpreter {
 namespace {
 
 using worker::RunKind;
-using worker::Task;
 using worker::TaskResult;
 
 // A worker refuses a snippet for nothing that a run's own ending does not say.
