@@ -302,8 +302,8 @@ class ViewBuilder : policy::FolderVisitor {
   Expected<void> look(const linux_::Fd& folder, std::string_view below,
                       std::span<const linux_::RawDirectoryEntry> entries,
                       std::vector<std::string>& entered) override {
-    const std::string path = name_below(searched_path_, below);
-    const std::string guest = name_below(searched_guest_, below);
+    const std::string path = policy::name_below(searched_path_, below);
+    const std::string guest = policy::name_below(searched_guest_, below);
     const Access access = access_of(policy_, path);
     for (const auto& entry : entries) {
       if (entry.type != DT_LNK && TRY(is_searched(folder, entry, path, guest, access))) {
@@ -321,11 +321,11 @@ class ViewBuilder : policy::FolderVisitor {
 
   // The command may be able to change what keeps this user out, or know a name in there.
   Expected<void> find_closed(std::string_view below) override {
-    const std::string path = name_below(searched_path_, below);
+    const std::string path = policy::name_below(searched_path_, below);
     if (!may_hide_anything_below(policy_, path)) {
       return {};
     }
-    const std::string guest = name_below(searched_guest_, below);
+    const std::string guest = policy::name_below(searched_guest_, below);
     if (guest == "/") {
       return base::make_error(ErrorKind::denied,
                               "{} cannot be looked through for what the policy hides",
@@ -333,10 +333,6 @@ class ViewBuilder : policy::FolderVisitor {
     }
     hide(path, guest);
     return {};
-  }
-
-  static std::string name_below(const std::string& folder, std::string_view below) {
-    return below.empty() ? folder : policy::join(folder, below);
   }
 
   // Hides or narrows one entry; whether there is more to look for in it.

@@ -101,10 +101,6 @@ class MaskSearch : FolderVisitor {
                             base::printable(path));
   }
 
-  static std::string name_below(const std::string& folder, std::string_view below) {
-    return below.empty() ? folder : join(folder, below);
-  }
-
   // Hides or narrows one entry; whether there is more to look for in it.
   Expected<bool> is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
                              const std::string& path, const std::string& target) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "policy/limits.h"
+#include "policy/path/path_text.h"
 
 namespace omnisandbox::policy {
 namespace {
@@ -18,6 +19,10 @@ Error too_many(std::size_t max_entries) {
 }
 
 }  // namespace
+
+std::string name_below(const std::string& folder, std::string_view below) {
+  return below.empty() ? folder : join(folder, below);
+}
 
 Expected<void> FolderWalk::walk(const linux_::Fd& folder, std::size_t path_bytes) {
   levels_.clear();

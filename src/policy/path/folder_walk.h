@@ -28,6 +28,9 @@ class FolderVisitor {
   virtual Expected<void> find_closed(std::string_view below) = 0;
 };
 
+/// What `below` is called where the walk began at `folder`.
+std::string name_below(const std::string& folder, std::string_view below);
+
 struct WalkBounds {
   std::size_t max_entries = 0;  ///< of all folders together
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();

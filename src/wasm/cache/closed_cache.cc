@@ -5,6 +5,7 @@
 #include "wasm/cache/cache_folder.h"
 
 namespace omnisandbox::wasm {
+namespace {
 
 Expected<void> check_cache_is_closed(const Policy& policy, const std::string& folder) {
   const std::string key = folder + "/" + std::string(cache_secret_name);
@@ -20,6 +21,8 @@ Expected<void> check_cache_is_closed(const Policy& policy, const std::string& fo
   }
   return {};
 }
+
+}  // namespace
 
 Expected<std::shared_ptr<const ModuleCache>> open_closed_cache(const Policy& policy,
                                                                const std::string& folder) {

@@ -15,7 +15,4 @@ namespace omnisandbox::wasm {
 Expected<std::shared_ptr<const ModuleCache>> open_closed_cache(const Policy& policy,
                                                                const std::string& folder);
 
-/// Whether `policy` opens the key of a cache in `folder`.
-Expected<void> check_cache_is_closed(const Policy& policy, const std::string& folder);
-
 }  // namespace omnisandbox::wasm
