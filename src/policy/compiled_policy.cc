@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "policy/limits.h"
+#include "policy/path/path_text.h"
 
 namespace omnisandbox::policy {
 namespace {
@@ -75,6 +76,25 @@ Expected<void> check_environments(const Config& config) {
   for (std::size_t index = 0; index < config.allowed_commands.size(); ++index) {
     TRY(check_environment(config.allowed_commands[index].environment,
                           fmt::format("allowed_commands[{}].environment", index)));
+  }
+  return {};
+}
+
+Expected<void> check_working_dir(std::string_view folder, std::string_view where) {
+  if (folder.empty()) {
+    return {};
+  }
+  if (auto text = parse_path(folder); !text) {
+    return base::make_error(ErrorKind::invalid_argument, "{}: {}", where, text.error().message);
+  }
+  return {};
+}
+
+Expected<void> check_working_dirs(const Config& config) {
+  TRY(check_working_dir(config.working_dir, "working_dir"));
+  for (std::size_t index = 0; index < config.allowed_commands.size(); ++index) {
+    TRY(check_working_dir(config.allowed_commands[index].working_dir,
+                          fmt::format("allowed_commands[{}].working_dir", index)));
   }
   return {};
 }
@@ -158,6 +178,7 @@ Denial from_layer(Denial denial, const CompiledPolicy* layer, const CompiledPoli
 Expected<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(
     Config config, std::shared_ptr<const CompiledPolicy> base) {
   TRY(check_bounds(config));
+  TRY(check_working_dirs(config));
   TRY(check_environments(config));
   // Not make_shared: the constructor is private.
   std::shared_ptr<CompiledPolicy> compiled(new CompiledPolicy);
@@ -267,6 +288,15 @@ bool CompiledPolicy::is_above_root(std::string_view canonical) const {
   // A rule may be wider than one of an outer layer beneath it: the way there is open, too.
   for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
     if (layer->paths_.is_above_root(canonical)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool CompiledPolicy::may_take_away_below(std::string_view canonical) const {
+  for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
+    if (layer->paths_.may_take_away_below(canonical)) {
       return true;
     }
   }

@@ -78,6 +78,7 @@ class CompiledPolicy final : public PathJudge {
   std::optional<std::string> host_path_of(std::string_view guest_path) const override;
   std::optional<std::string> resolve_spelling(std::string_view path) const override;
   bool is_above_root(std::string_view canonical) const override;
+  bool may_take_away_below(std::string_view canonical) const override;
   bool allows_hard_links() const noexcept override;
 
   /// How a command that was granted may run: what the rules of all layers say, the smaller limits

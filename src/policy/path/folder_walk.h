@@ -28,6 +28,9 @@ class FolderVisitor {
   virtual Expected<void> find_closed(std::string_view below) = 0;
 };
 
+// Half a second of looking; a policy that opens more names a narrower folder.
+inline constexpr std::size_t max_searched_entries = 1'000'000;
+
 /// What `below` is called where the walk began at `folder`.
 std::string name_below(const std::string& folder, std::string_view below);
 

@@ -318,6 +318,7 @@ class ContradictoryJudge final : public PathJudge {
   std::optional<std::string> host_path_of(std::string_view) const override { return {}; }
   std::optional<std::string> resolve_spelling(std::string_view) const override { return {}; }
   bool is_above_root(std::string_view) const override { return false; }
+  bool may_take_away_below(std::string_view) const override { return true; }
   bool allows_hard_links() const noexcept override { return false; }
 
  private:

@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "linux/file_data.h"
 #include "linux/file_system.h"
+#include "policy/path/movable_folder.h"
 #include "policy/path/path_open.h"
 #include "policy/path/path_text.h"
 #include "policy/path/path_walk.h"
@@ -230,6 +231,9 @@ Expected<LocatedPath> PathGate::locate(const PathQuestion& question) const {
     } else {
       located.parent = TRY(open_exactly(root, parent_of(path), O_PATH | O_DIRECTORY));
       located.name = last_component_of(path);
+    }
+    if (question.use == PathUse::move && located.name != ".") {
+      TRY(check_movable(judge_, question, located.parent, path));
     }
     if (static_cast<bool>(question.follow_last)) {
       auto status = linux_::stat_at(located.parent, located.name);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ struct PathQuestion {
   /// When not empty: a canonical folder (as `OpenedPath::canonical` names it) that the path must
   /// not leave, whatever the rules say; WASI's directory handles need it. Host view only.
   std::string_view beneath{};
+  /// A folder that is to be moved is looked through until then.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 /// A grant with its handle: proof that the policy allowed `canonical` and that the handle is that
@@ -79,7 +82,7 @@ class PathGate {
 
   /// Opens the folder that holds the path. The last component need not exist; where it is a
   /// symbolic link and `follow_last` says yes, it is resolved first (a dangling one is `denied`
-  /// for writing).
+  /// for writing). A folder to `move` is looked through (`check_movable`).
   Expected<LocatedPath> locate(const PathQuestion& question) const;
 
   /// The canonical path to which the question leads, also where names on the way do not exist or

@@ -14,7 +14,8 @@ namespace omnisandbox::policy {
 /// `move` is for both names of a rename or a hard link and for the name of a new symbolic link: it
 /// needs what `write` needs, and that no rule takes away anything beneath the path
 /// (PathRules::rule_below) — a folder that is renamed carries its content out of the reach of such
-/// a rule.
+/// a rule. What the rules take away in it by a name that may stand anywhere (`.env`) is found by
+/// looking into the folder, which PathGate does.
 enum class PathUse : std::uint8_t { read, write, move };
 
 struct PathGrant {
@@ -37,6 +38,8 @@ class PathJudge {
   virtual std::optional<std::string> resolve_spelling(std::string_view path) const = 0;
   /// PathRules::is_above_root of any layer: the way to what an outer layer opens is open, too.
   virtual bool is_above_root(std::string_view canonical) const = 0;
+  /// PathRules::may_take_away_below of any layer.
+  virtual bool may_take_away_below(std::string_view canonical) const = 0;
   /// Whether files with more than one name may be written (hard links).
   virtual bool allows_hard_links() const noexcept = 0;
 };

@@ -75,6 +75,10 @@ class PathRules {
   /// from these.
   const std::vector<std::unique_ptr<PathRoot>>& roots() const noexcept { return roots_; }
 
+  /// Canonical paths of the rules that take a place away (access: none), patterns aside. What a
+  /// sandbox shows of the system itself must not show these.
+  const std::vector<std::string>& closed_paths() const noexcept { return closed_paths_; }
+
   /// The host path for a guest's name; empty when no rule has such a guest_path. Purely textual.
   std::optional<std::string> host_path_of(std::string_view guest_path) const;
 
@@ -87,6 +91,7 @@ class PathRules {
   friend class PathRulesCompiler;
   struct Index;
   std::vector<std::unique_ptr<PathRoot>> roots_;  // unique_ptr: PathAnswer points into it
+  std::vector<std::string> closed_paths_;
   std::unique_ptr<const Index> index_;
 };
 

@@ -260,6 +260,7 @@ class PathRulesCompiler {
     if (*canonical != path) {
       add_to_tree(path, rule);
     }
+    closed_paths_.push_back(*std::move(canonical));
     return {};
   }
 
@@ -386,6 +387,7 @@ class PathRulesCompiler {
       }
     }
     index_->nodes.resize(index_->host_paths.size());
+    rules.closed_paths_ = std::move(closed_paths_);
     rules.index_ = std::move(index_);
     return rules;
   }
@@ -428,6 +430,7 @@ class PathRulesCompiler {
   linux_::Fd slash_;
   std::unique_ptr<Index> index_ = std::make_unique<Index>();
   std::vector<RootDraft> roots_;
+  std::vector<std::string> closed_paths_;
 };
 
 Expected<PathRules> PathRules::compile(const Config& config) {

@@ -45,6 +45,9 @@ class RulesJudge final : public PathJudge {
   bool is_above_root(std::string_view canonical) const override {
     return rules_.is_above_root(canonical);
   }
+  bool may_take_away_below(std::string_view canonical) const override {
+    return rules_.may_take_away_below(canonical);
+  }
   bool allows_hard_links() const noexcept override { return hard_links_; }
 
  private:

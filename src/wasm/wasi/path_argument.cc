@@ -131,7 +131,9 @@ tl::expected<policy::LocatedPath, Errno> locate_for_change(GuestCall& call,
     return tl::unexpected(Errno::inval);
   }
   host_functions::RunContext& context = call.run.context;
-  auto located = context.gate().locate(argument.name_question(use));
+  policy::PathQuestion question = argument.name_question(use);
+  question.deadline = context.deadline();
+  auto located = context.gate().locate(question);
   if (!located) {
     return tl::unexpected(fail(call, operation, std::move(located).error()));
   }

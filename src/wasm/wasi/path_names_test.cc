@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "wasm/wasi/wasi_fixture.h"
 
 namespace omnisandbox::wasm::wasi {
@@ -109,6 +111,8 @@ TEST_F(PathNames, AFolderWithARuleBeneathIsNotMoved) {
   fs::create_directories(path("work/home/.ssh"));
   make_file("work/conf/fixed/rule.txt", "fixed");
   make_file("work/home/.ssh/id_rsa", "key");
+  fs::create_directories(path("work/around/project/.git"));
+  make_file("work/around/project/.git/config", "[core]");
   Config nested = config();
   nested.allowed_paths.emplace_back(path("work/conf/fixed"), PathAccess::read);
   use(nested);
@@ -117,6 +121,10 @@ TEST_F(PathNames, AFolderWithARuleBeneathIsNotMoved) {
   EXPECT_EQ(guest_->rename(work_, "conf/fixed", work_, "free"), Errno::perm);
   EXPECT_EQ(guest_->rename(work_, "home/.ssh", work_, "home/ssh"), Errno::perm);
   EXPECT_EQ(guest_->link(work_, "home/.ssh/id_rsa", work_, "key"), Errno::perm);
+  // Nor with a folder further up: whoever looks for secrets now would find it under neither name.
+  EXPECT_EQ(guest_->rename(work_, "home", work_, "home2"), Errno::perm);
+  EXPECT_EQ(guest_->rename(work_, "around", work_, "around2"), Errno::perm);
+  EXPECT_THAT(guest_->context().denials().back().reason, testing::HasSubstr(".git/config"));
   EXPECT_EQ(guest_->open(work_, "home/.ssh/id_rsa").error, Errno::perm);
   EXPECT_EQ(guest_->open(work_, "conf/fixed/rule.txt", for_both()).error, Errno::perm);
   EXPECT_EQ(guest_->rename(work_, "sub", work_, "sub2"), Errno::success);
