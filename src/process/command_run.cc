@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strong_bool.h"
 #include "base/try.h"
 #include "linux/channels.h"
 #include "policy/compiled_policy.h"
@@ -38,12 +39,22 @@ constexpr std::size_t read_buffer_bytes = 256 * 1024;
 // Ends the input of a terminal (termios(3), VEOF), when it is the first of its line.
 constexpr std::string_view end_of_terminal_input = "\x04";
 
+// Each takes a few milliseconds.
+constexpr int max_attempts = 10;
+
+using UsePool = base::StrongBool<struct UsePoolTag>;
+
 /// A run under way.
 class Run {
  public:
   Run(const Policy& policy, const RunMachinery& machinery, const CommandJob& job,
-      JudgedCommand judged, Tier tier)
-      : tier_(tier), policy_(policy), machinery_(machinery), job_(job), judged_(std::move(judged)) {
+      JudgedCommand judged, Tier tier, UsePool use_pool)
+      : tier_(tier),
+        use_pool_(use_pool),
+        policy_(policy),
+        machinery_(machinery),
+        job_(job),
+        judged_(std::move(judged)) {
     if (machinery.pool != nullptr) {
       pooled_.emplace(*machinery.pool);
     }
@@ -94,19 +105,25 @@ class Run {
   /// then.
   bool lacks_namespaces() const { return tier_ == Tier::namespaces && lacks_namespaces_; }
 
+  /// After a failure: whether folders changed while the walls were planned and put up. Nothing has
+  /// run then, and another attempt may see them quiet.
+  bool saw_changes() const { return saw_changes_; }
+
  private:
-  Expected<RunPlan> make_plan(CgroupReach reach) const {
-    return make_run_plan({.policy = policy_,
-                          .judged = judged_,
-                          .job = job_,
-                          .machinery = machinery_,
-                          .tier = tier_,
-                          .reach = reach});
+  Expected<RunPlan> make_plan(CgroupReach reach) {
+    auto plan = make_run_plan({.policy = policy_,
+                               .judged = judged_,
+                               .job = job_,
+                               .machinery = machinery_,
+                               .tier = tier_,
+                               .reach = reach});
+    saw_changes_ = !plan && plan.error().system_errno == ESTALE;
+    return plan;
   }
 
   bool uses_pool() const {
-    return machinery_.pool != nullptr && tier_ == Tier::namespaces &&
-           job_.streams != CommandStreams::terminal;
+    return static_cast<bool>(use_pool_) && machinery_.pool != nullptr &&
+           tier_ == Tier::namespaces && job_.streams != CommandStreams::terminal;
   }
 
   Expected<void> start_sandbox(RunPlan& plan) {
@@ -381,6 +398,7 @@ class Run {
     egress_.reset();
     if (failure_) {
       lacks_namespaces_ = process::lacks_namespaces(*failure_);
+      saw_changes_ = process::saw_changes(*failure_);
       return start_failure(*failure_, job_);
     }
     const RunCgroup& cgroup = sandbox_->cgroup();
@@ -423,6 +441,7 @@ class Run {
   }
 
   const Tier tier_;
+  const UsePool use_pool_;
   std::optional<PrivateFolder> private_folder_;  // of the second tier; outlives the processes
   const Policy& policy_;
   const RunMachinery& machinery_;
@@ -450,7 +469,27 @@ class Run {
   unsigned walls_ = 0;
   bool is_launcher_killed_ = false;
   bool lacks_namespaces_ = false;
+  bool saw_changes_ = false;
 };
+
+// What was covered under a name may be under another by the time the walls are up: then they are
+// planned anew, since nothing has run yet. Somebody who moves files all the time makes the run fail
+// in the end.
+Expected<Result> run_in_tier(const Policy& policy, const RunMachinery& machinery,
+                             const CommandJob& job, const JudgedCommand& judged, Tier tier,
+                             bool& lacks_namespaces) {
+  UsePool use_pool{true};
+  for (int attempt = 1;; ++attempt) {
+    Run run(policy, machinery, job, judged, tier, use_pool);
+    auto result = run.run();
+    lacks_namespaces = !result && run.lacks_namespaces();
+    if (result || !run.saw_changes() || attempt == max_attempts ||
+        Clock::now() >= judged.deadline) {
+      return result;
+    }
+    use_pool = UsePool{false};
+  }
+}
 
 }  // namespace
 
@@ -490,14 +529,14 @@ void warm_up(const Policy& policy, const RunMachinery& machinery) {
 Expected<Result> run_confined(const Policy& policy, const RunMachinery& machinery,
                               const CommandJob& job) {
   const JudgedCommand judged = TRY(judge_job(policy, job));
+  bool lacks_namespaces = false;
   if (!machinery.without_namespaces) {
-    Run run(policy, machinery, job, judged, Tier::namespaces);
-    auto result = run.run();
-    if (result || !run.lacks_namespaces()) {
+    auto result = run_in_tier(policy, machinery, job, judged, Tier::namespaces, lacks_namespaces);
+    if (!lacks_namespaces) {
       return result;
     }
   }
-  return Run(policy, machinery, job, judged, Tier::landlock_only).run();
+  return run_in_tier(policy, machinery, job, judged, Tier::landlock_only, lacks_namespaces);
 }
 
 }  // namespace omnisandbox::process

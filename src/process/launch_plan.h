@@ -39,11 +39,13 @@ enum StepFlags : std::uint8_t {
   step_no_exec = 2,
   step_optional = 4,      ///< where source or target is missing or changed, leave it out
   step_is_file = 8,       ///< of `bind`: a single file
-  step_keeps_stamp = 16,  ///< of `bind`: modification and change time must be as noted
+  step_keeps_stamp = 16,  ///< modification and change time must be as noted
 };
 
 /// One entry of the view, carried out in order. Sources are canonical host paths, found without
-/// following any link; what is found must have the identity that is noted here.
+/// following any link; what is found must have the identity that is noted here. So must what
+/// `mask`, `pin` and `private_tree` find at their target: their names were seen a moment ago, in
+/// folders that others may change.
 struct ViewStep {
   StepKind kind = StepKind::directory;
   std::uint8_t flags = 0;
@@ -111,11 +113,18 @@ std::optional<CommandStart> decode_start(std::string_view bytes);
 /// Each message to the launcher: its length in 4 bytes, and the wire form.
 std::string framed(std::string_view message);
 
+/// What a step that failed says beyond its error.
+enum class SetupCause : std::uint32_t {
+  plan,
+  namespaces,    ///< it makes or uses the namespaces themselves, and is the same under every policy
+  changed_view,  ///< what the plan hides or narrows is not there any more: plan anew
+};
+
 /// What the launcher tells. Sent whole, one after the other.
 struct Report {
   enum class Kind : std::uint32_t {
     prepared = 1,   ///< the walls stand; `value` holds WallFlags
-    setup_failed,   ///< `error_number`, `step`; `value` 1: of the namespaces, not of the plan
+    setup_failed,   ///< `error_number`, `step`
     exec_failed,    ///< `error_number`, `step`
     ended,          ///< `status` as of wait(2)
     memory_limit,   ///< the launcher's own watch saw it passed
@@ -128,8 +137,8 @@ struct Report {
   Kind kind = Kind::setup_failed;
   std::int32_t error_number = 0;
   std::int32_t status = 0;
-  std::uint32_t value = 0;
-  char step[112] = {};  // zero-terminated: the call and what it was about
+  std::uint32_t value = 0;  ///< of `setup_failed` a SetupCause
+  char step[112] = {};      // zero-terminated: the call and what it was about
 };
 static_assert(sizeof(Report) == 128);
 

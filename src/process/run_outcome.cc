@@ -125,8 +125,14 @@ std::vector<std::string> layers_of(const RunCgroup& cgroup, const LaunchPlan& pl
 }
 
 bool lacks_namespaces(const Report& report) {
-  return report.kind == Report::Kind::setup_failed && report.value == 1 &&
+  return report.kind == Report::Kind::setup_failed &&
+         report.value == static_cast<std::uint32_t>(SetupCause::namespaces) &&
          linux_::refuses_namespaces(report.error_number);
+}
+
+bool saw_changes(const Report& report) {
+  return report.kind == Report::Kind::setup_failed &&
+         report.value == static_cast<std::uint32_t>(SetupCause::changed_view);
 }
 
 Error cannot_confine(const Error& cause) {
@@ -149,6 +155,12 @@ Error not_set_up(const Error& cause, const CommandJob& job) {
 Error start_failure(const Report& report, const CommandJob& job) {
   const std::string step = base::printable(report.step);
   const std::string name = base::printable(job.command);
+  if (saw_changes(report)) {
+    return base::make_error(ErrorKind::io,
+                            "{} was not run: {}; the policy hides it, and it was given another "
+                            "name or replaced each time; try again when its folder is quiet",
+                            name, step);
+  }
   if (report.error_number == ESTALE) {
     return base::make_error(
         ErrorKind::denied,

@@ -39,5 +39,7 @@ Error cannot_confine(const Error& cause);
 Error not_set_up(const Error& cause, const CommandJob& job);
 /// Whether it was the namespaces themselves that the machine refused.
 bool lacks_namespaces(const Report& report);
+/// Whether something that was to be covered was not there any more.
+bool saw_changes(const Report& report);
 
 }  // namespace omnisandbox::process

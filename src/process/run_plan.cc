@@ -49,6 +49,10 @@ ViewRequest view_request(const PlanRequest& request) {
   return view;
 }
 
+bool is_program(const ViewStep& step) {
+  return step.kind == StepKind::bind && (step.flags & step_keeps_stamp) != 0;
+}
+
 // Landlock opens; it cannot take away inside what is open, nor rename.
 Expected<void> use_landlock_alone(FileViewPlan& view, const std::string& main_program,
                                   const std::string& private_folder) {
@@ -137,7 +141,7 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
 
 LaunchPlan without_main_program(LaunchPlan walls) {
   for (ViewStep& step : walls.steps) {
-    if ((step.flags & step_keeps_stamp) != 0) {
+    if (is_program(step)) {
       step.flags |= step_optional;
     }
   }
@@ -146,10 +150,9 @@ LaunchPlan without_main_program(LaunchPlan walls) {
 
 bool sources_are_unchanged(const LaunchPlan& walls) {
   return std::all_of(walls.steps.begin(), walls.steps.end(), [](const ViewStep& step) {
-    const bool is_program = (step.flags & step_keeps_stamp) != 0;
-    const bool is_system = (step.flags & step_optional) != 0 && !is_program;
+    const bool is_system = (step.flags & step_optional) != 0 && !is_program(step);
     if (step.kind != StepKind::bind || step.inode == 0 || is_system) {
-      return true;  // what the system brings was looked at when the plan was made
+      return true;  // what the system brings, and what is covered, was looked at for this plan
     }
     const auto file = linux_::open_at2(AT_FDCWD, step.source, O_PATH | O_NOFOLLOW, 0,
                                        RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);

@@ -12,6 +12,7 @@
 
 #include "linux/file_system.h"
 #include "linux/landlock_calls.h"
+#include "process/step_identity.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -166,8 +167,7 @@ bool identify(ViewStep& step) {
   if (!status || S_ISLNK(status->st_mode)) {
     return false;
   }
-  step.device = status->st_dev;
-  step.inode = status->st_ino;
+  note_identity(step, *status);
   return true;
 }
 

@@ -50,16 +50,13 @@ struct ViewRequest {
 
 /// Derives the view from the policy. Looks through the folders that the policy opens for what its
 /// rules take away inside them, so the answer holds for one run. What cannot be looked through is
-/// hidden as a whole. `too_large` where there is more to look through than `max_searched_entries`,
-/// `timeout` at the deadline.
+/// hidden as a whole. `too_large` where there is more to look through than
+/// `policy::max_searched_entries`, `timeout` at the deadline.
 Expected<FileViewPlan> build_file_view(const ViewRequest& request);
 
 /// The programs that every layer of a policy resolved.
 std::vector<ProgramFile> programs_of(const policy::CompiledPolicy& policy);
 /// Whether every layer lists "*".
 bool allows_any_program(const policy::CompiledPolicy& policy);
-
-// Half a second of looking; a policy that opens more names a narrower folder.
-inline constexpr std::size_t max_searched_entries = 1'000'000;
 
 }  // namespace omnisandbox::process

@@ -34,7 +34,7 @@ class FileView {
 
   bool build() {
     if (!make_root()) {
-      failure_.is_of_namespaces = true;
+      failure_.cause = SetupCause::namespaces;
       return false;
     }
     for (const ViewStep& step : plan_.steps) {
@@ -45,8 +45,11 @@ class FileView {
     if (!close_private_parts()) {
       return false;
     }
-    failure_.is_of_namespaces = !move_in();
-    return !failure_.is_of_namespaces;
+    if (!move_in()) {
+      failure_.cause = SetupCause::namespaces;
+      return false;
+    }
+    return true;
   }
 
   bool has_process_tree() const { return has_process_tree_; }
@@ -251,9 +254,13 @@ class FileView {
     std::snprintf(size, sizeof size, "%llu", static_cast<unsigned long long>(step.size_bytes));
     std::snprintf(file_count, sizeof file_count, "%llu",
                   static_cast<unsigned long long>(step.file_count));
-    const Fd place = place_folder(step.target.c_str());
+    struct stat status {};
+    const bool covers_something = step.inode != 0;
+    const Fd place =
+        covers_something ? find_planned(step, status) : place_folder(step.target.c_str());
     if (!place.is_open()) {
-      return fail(failure_, "find the place of", step.target.c_str());
+      return covers_something ? has_changed(step)
+                              : fail(failure_, "find the place of", step.target.c_str());
     }
     Fd mount = new_tmpfs(size, file_count, MOUNT_ATTR_NOEXEC);
     if (!mount.is_open()) {
@@ -296,19 +303,10 @@ class FileView {
   }
 
   bool mask(const ViewStep& step) {
-    const Fd place(
-        linux_::open_how_at(root_.get(), step.target.c_str() + 1, O_PATH | O_NOFOLLOW, exactly));
-    if (!place.is_open()) {
-      // A link is judged by where it leads. What is gone needs no mask.
-      return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
-             fail(failure_, "openat2", step.target.c_str());
-    }
     struct stat status {};
-    if (::fstat(place.get(), &status) != 0) {
-      return fail(failure_, "fstat", step.target.c_str());
-    }
-    if (S_ISLNK(status.st_mode)) {
-      return true;
+    const Fd place = find_planned(step, status);
+    if (!place.is_open()) {
+      return has_changed(step);
     }
     const Fd nothing = copy_of(S_ISDIR(status.st_mode) ? empty_folder : empty_file);
     if (!nothing.is_open()) {
@@ -324,17 +322,33 @@ class FileView {
   }
 
   bool pin(const ViewStep& step) {
-    const Fd place(
-        linux_::open_how_at(root_.get(), step.target.c_str() + 1, O_PATH | O_NOFOLLOW, exactly));
     struct stat status {};
-    if (!place.is_open() || ::fstat(place.get(), &status) != 0) {
-      return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
-             fail(failure_, "openat2", step.target.c_str());
+    const Fd place = find_planned(step, status);
+    if (!place.is_open()) {
+      return has_changed(step);
     }
-    return S_ISLNK(status.st_mode) ||
-           attach_copy(place.get(), place.get(),
+    return attach_copy(place.get(), place.get(),
                        (step.flags & step_read_only) != 0 ? MOUNT_ATTR_RDONLY : 0,
                        step.target.c_str());
+  }
+
+  // --- what the plan saw ---
+
+  // Not open where the name is gone, or is another file's by now: what was to be covered may have
+  // got another name, under which it would be open.
+  Fd find_planned(const ViewStep& step, struct stat& status) {
+    const char* name = step.target == "/" ? "." : step.target.c_str() + 1;
+    Fd place(linux_::open_how_at(root_.get(), name, O_PATH | O_NOFOLLOW, exactly));
+    if (place.is_open() && ::fstat(place.get(), &status) == 0 && is_same_file(step, status)) {
+      return place;
+    }
+    return {};
+  }
+
+  bool has_changed(const ViewStep& step) {
+    failure_.cause = SetupCause::changed_view;
+    errno = ESTALE;
+    return fail(failure_, "changed while the sandbox was set up:", step.target.c_str());
   }
 
   // --- sources ---

@@ -240,7 +240,7 @@ pid_t start_command_process(CommandProcess& command, SharedUntilExec& shares_mem
   if (plan->tier == Tier::namespaces) {
     if (steps.fails_here() || ::sethostname(plan->host_name.data(), plan->host_name.size()) != 0) {
       fail(failure, "sethostname", plan->host_name.c_str());
-      failure.is_of_namespaces = true;
+      failure.cause = SetupCause::namespaces;
       report_and_exit(Report::Kind::setup_failed, failure);
     }
     if (!pass_proxy_listener(*plan, steps, failure) ||

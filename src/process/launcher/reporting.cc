@@ -44,7 +44,7 @@ void report_and_exit(Report::Kind kind, const Failure& failure) {
   Report report;
   report.kind = kind;
   report.error_number = failure.error_number;
-  report.value = failure.is_of_namespaces ? 1 : 0;
+  report.value = static_cast<std::uint32_t>(failure.cause);
   std::snprintf(report.step, sizeof report.step, "%s %s", failure.call, failure.subject);
   send_report(report);
   ::_exit(1);

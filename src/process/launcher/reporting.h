@@ -13,8 +13,7 @@ struct Failure {
   int error_number = 0;
   const char* call = "";
   char subject[80] = {};
-  /// The step makes or uses the namespaces themselves, and is the same under every policy.
-  bool is_of_namespaces = false;
+  SetupCause cause = SetupCause::plan;
 };
 
 /// Counts the steps, so that a test can make any of them fail.

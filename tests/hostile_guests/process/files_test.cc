@@ -78,8 +78,9 @@ TEST_F(Files, NarrowerRulesInsideHold) {
   }
 }
 
-TEST_F(Files, SecretsAreHiddenAndStaySoWhenTheirFolderMoves) {
+TEST_F(Files, SecretsAreHiddenAndTheirFoldersStayInPlace) {
   std::filesystem::create_directories(path("work/deep/.ssh"));
+  std::filesystem::create_directories(path("work/deep/er"));
   std::filesystem::create_directories(path("work/.git/hooks"));
   write("work/deep/.ssh/id", "private key");
   write("work/.env", "TOKEN=1");
@@ -87,7 +88,8 @@ TEST_F(Files, SecretsAreHiddenAndStaySoWhenTheirFolderMoves) {
   const Result result = must_run(
       config({"sh", "cat", "mv", "rm", "mkdir"}), "sh",
       {"-c",
-       "cat deep/.ssh/id .env; mv .env .x; mv deep deeper; cat deeper/.ssh/id; cat .git/config; "
+       "cat deep/.ssh/id .env; mv .env .x; mv deep deeper; cat deeper/.ssh/id; mv deep/er "
+       "deep/est; cat .git/config; "
        "echo x > .git/hooks/post-checkout; echo x > .git/config; rm -rf .git/hooks; mv .git .old; "
        "mkdir -p .git/hooks; echo x > .git/hooks/pre-commit; true"});
   EXPECT_EQ(result.stdout_data, "[core]");
@@ -96,6 +98,10 @@ TEST_F(Files, SecretsAreHiddenAndStaySoWhenTheirFolderMoves) {
   EXPECT_FALSE(exists("work/.git/hooks/post-checkout"));
   EXPECT_FALSE(exists("work/.git/hooks/pre-commit"));
   EXPECT_FALSE(exists("work/.old"));
+  // Another run that looks for secrets at this moment would find them under neither name.
+  EXPECT_TRUE(exists("work/deep/.ssh/id"));
+  EXPECT_FALSE(exists("work/deeper"));
+  EXPECT_TRUE(exists("work/deep/est"));  // it holds nothing hidden
   EXPECT_TRUE(exists("work/.git/hooks"));
 }
 
@@ -218,6 +224,62 @@ TEST_F(Files, AFolderThatHasAnotherNameAsWellHidesTheSameUnderBoth) {
     const Result secret = must_run(policy, "cat", {folder + "/.env"});
     EXPECT_NE(secret.exit_code, 0) << folder;
     EXPECT_EQ(secret.stdout_data, "") << folder;
+  }
+}
+
+TEST_F(Files, WhatIsOnlyWrittenIsNotRead) {
+  if (folder_.string().starts_with("/tmp/")) {
+    // Every command has a /tmp of its own to read and write, and this folder would lie in it.
+    Config policy = config({"sh"});
+    policy.capabilities = {Capability::exec_run, Capability::fs_write};
+    const auto refused = run(policy, "sh", {"-c", "echo x > new"});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+    EXPECT_THAT(refused.error().message, AllOf(HasSubstr("fs_read"), HasSubstr("guest_path")));
+    EXPECT_FALSE(exists("work/new"));
+  }
+  Config policy = config({"sh", "cat", "ls"});
+  policy.capabilities = {Capability::exec_run, Capability::fs_write};
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read_write, "/work")};
+  const Result result =
+      must_run(policy, "sh", {"-c", "echo x > new; cat inside.txt; ls /work; ls .; cat new"});
+  EXPECT_EQ(result.stdout_data, "");
+  EXPECT_EQ(read("work/new"), "x\n");
+}
+
+TEST_F(Files, AClosedFolderOfTheSystemIsClosed) {
+  const std::string_view shown = "/usr/share/doc";
+  if (!std::filesystem::exists(shown)) GTEST_SKIP() << "this system has no " << shown;
+  Config policy = config({"ls"});
+  EXPECT_NE(must_run(policy, "ls", {std::string(shown)}).stdout_data, "");
+  policy.allowed_paths.emplace_back(std::string(shown), PathAccess::none);
+  const Result closed = must_run(policy, "ls", {std::string(shown)});
+  EXPECT_EQ(closed.stdout_data, "");
+  EXPECT_NE(closed.exit_code, 0);
+  EXPECT_EQ(must_run(policy, "ls", {"-d", "/usr/share"}).exit_code, 0);
+  // A rule that opens the folder above closes it as well, and a longer one opens it again.
+  policy.allowed_paths.emplace_back("/usr/share", PathAccess::read);
+  EXPECT_EQ(must_run(policy, "ls", {std::string(shown)}).stdout_data, "");
+  policy.allowed_paths.pop_back();
+  const std::string inner = std::filesystem::directory_iterator(shown)->path();
+  policy.allowed_paths.emplace_back(inner, PathAccess::read);
+  EXPECT_EQ(must_run(policy, "ls", {"-d", inner}).exit_code, 0);
+}
+
+TEST_F(Files, TheWorkingFolderIsAbsoluteAndThere) {
+  Config policy = config({"pwd"});
+  policy.working_dir = path("work/");
+  EXPECT_EQ(must_run(policy, "pwd", {}).stdout_data, path("work") + "\n");
+  policy.working_dir = "work";
+  const auto relative = ProcessSandbox::create(policy);
+  ASSERT_FALSE(relative);
+  EXPECT_EQ(relative.error().kind, ErrorKind::invalid_argument);
+  EXPECT_THAT(relative.error().message, HasSubstr("working_dir"));
+  for (const std::string& elsewhere : {path("outside"), path("work/absent")}) {
+    policy.working_dir = elsewhere;
+    const auto result = run(policy, "pwd", {});
+    ASSERT_FALSE(result) << elsewhere;
+    EXPECT_THAT(result.error().message, HasSubstr(elsewhere));
   }
 }
 
