@@ -97,12 +97,22 @@ def descriptors_of(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def places_of_groups():
+    """Where the runs of this process make their control groups: in its own, of version 2 also beside that."""
+    places = set()
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, own = line.split(":", 2)
+        for name in controllers.split(",") if controllers else ("", "unified"):
+            place = pathlib.Path("/sys/fs/cgroup", name, own.lstrip("/"))
+            places |= {place} if controllers else {place, place.parent}
+    return {place for place in places if place.is_dir()}
+
+
 def control_groups():
-    """Groups of our own name in which nothing runs; those of other runs on this machine are in use."""
+    """Groups of our own name in which nothing runs; those of other runs on this machine are in use, or elsewhere."""
     found = set()
-    # os.walk passes over a group that ends while we look; glob fails there.
-    for path in (pathlib.Path(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
-                 for name in names if name.startswith("omnisandbox-")):
+    # os.listdir passes over a group that ends while we look; glob fails there.
+    for path in (place / name for place in places_of_groups() for name in os.listdir(place) if name.startswith("omnisandbox-")):
         try:
             if not any(processes.read_text().strip() for processes in path.rglob("cgroup.procs")):
                 found.add(str(path))
