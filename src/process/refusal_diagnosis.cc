@@ -140,6 +140,8 @@ void RefusalDiagnosis::examine_present(const PathQuestion& question, const Fd& r
   } else if (writes && is_stored(*status)) {
     if ((flags & ST_RDONLY) != 0) {
       add_path(place, true, file_view, list);
+    } else if (question.moves && is_kept_in_place(place.guest)) {
+      add_kept(place, list);
     } else if (S_ISREG(status->st_mode) && !landlock_opens(place.guest, landlock::write_file)) {
       add_path(place, true, "landlock", list);
     }
@@ -231,6 +233,40 @@ bool RefusalDiagnosis::landlock_opens(std::string_view guest, std::uint64_t acce
                        access &= policy::is_at_or_beneath(guest, rule.path) ? ~rule.access : ~0ULL;
                        return access == 0;
                      });
+}
+
+bool RefusalDiagnosis::is_kept_in_place(std::string_view guest) const {
+  return std::any_of(walls_.steps.begin(), walls_.steps.end(), [&](const ViewStep& step) {
+    return step.kind == StepKind::pin && step.target == guest;
+  });
+}
+
+void RefusalDiagnosis::add_kept(const Place& place, RefusalList& list) const {
+  const auto covered =
+      std::find_if(walls_.steps.begin(), walls_.steps.end(), [&](const ViewStep& step) {
+        const bool covers = step.kind == StepKind::mask ||
+                            (step.kind == StepKind::pin && (step.flags & step_read_only) != 0);
+        return covers && policy::is_at_or_beneath(step.target, place.guest);
+      });
+  Refusal refusal{.thing = RefusedThing::path,
+                  .action = "write",
+                  .name = place.name,
+                  .layer = std::string(file_view),
+                  .reason = "a rule beneath it would lose what it takes away",
+                  .rule = {},
+                  .remedy = {}};
+  if (covered != walls_.steps.end()) {
+    const std::string host = place_of({}, covered->target).host;
+    auto judged = policy_.compiled().judge_path(host, policy::PathUse::write, host);
+    refusal.reason = fmt::format(
+        "it holds {}, which the policy hides or opens for reading only, and stays where it is",
+        host);
+    if (!judged) {
+      refusal.rule = std::move(judged.error().rule);
+      refusal.remedy = std::move(judged.error().remedy);
+    }
+  }
+  list.add(std::move(refusal));
 }
 
 void RefusalDiagnosis::add_path(const Place& place, bool writes, std::string_view layer,

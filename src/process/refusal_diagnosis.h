@@ -22,6 +22,7 @@ struct PathQuestion {
   PathUse use = PathUse::look;
   bool follows_last_link = true;
   bool may_exist = false;  ///< of `create`: what is there already is changed then
+  bool moves = false;      ///< of `change`: it gets another name
 };
 
 /// Tells what a run's layers will refuse, and which line of the policy would allow it. Nothing
@@ -50,6 +51,8 @@ class RefusalDiagnosis {
                    RefusalList& list) const;
   bool is_masked(const struct stat& status, const linux_::Fd& root) const;
   bool landlock_opens(std::string_view guest, std::uint64_t access) const;
+  bool is_kept_in_place(std::string_view guest) const;
+  void add_kept(const Place& place, RefusalList& list) const;
   void add_path(const Place& place, bool writes, std::string_view layer, RefusalList& list) const;
   void add_program(const Place& place, std::string_view layer, RefusalList& list) const;
 

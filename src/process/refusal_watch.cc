@@ -114,7 +114,9 @@ PathQuestion question_for(const WatchedCall& watched, const HandedCall& call) {
     case PathAction::look:
       break;
     case PathAction::change:
+    case PathAction::move:
       question.use = PathUse::change;
+      question.moves = watched.action == PathAction::move;
       question.follows_last_link = false;
       break;
     case PathAction::create:

@@ -41,7 +41,7 @@ ViewCovers::ViewCovers(const ViewRoots& roots, std::chrono::steady_clock::time_p
 
 // `stamp`: an inode number can be another file's right after the first one was removed.
 void ViewCovers::hide(const std::string& path, std::string target, const struct stat& status,
-          std::uint8_t stamp) {
+                      std::uint8_t stamp) {
   hides_something_ = true;
   if (roots_.has_opening_below(path)) {
     // A longer rule opens a part of it again, which needs a place to stand.
@@ -100,7 +100,7 @@ Error ViewCovers::explain(Error error, const std::string& path) {
 }
 
 Expected<void> ViewCovers::hide_special_folders(const PathRoot& root, const std::string& path,
-                                    const std::string& guest) {
+                                                const std::string& guest) {
   for (const std::string_view special : special_folders) {
     if (special == path || !policy::is_at_or_beneath(special, path)) {
       continue;
@@ -116,10 +116,9 @@ Expected<void> ViewCovers::hide_special_folders(const PathRoot& root, const std:
   return {};
 }
 
-
 Expected<void> ViewCovers::look(const linux_::Fd& folder, std::string_view below,
-                    std::span<const linux_::RawDirectoryEntry> entries,
-                    std::vector<std::string>& entered) {
+                                std::span<const linux_::RawDirectoryEntry> entries,
+                                std::vector<std::string>& entered) {
   const ViewAccess access = roots_.access_of(policy::name_below(searched_path_, below));
   for (const auto& entry : entries) {
     if (entry.type != DT_LNK && TRY(is_searched(folder, entry, below, access))) {
@@ -189,8 +188,9 @@ Error ViewCovers::has_moved(Error error, std::string_view below) const {
 }
 
 // Hides or narrows one entry; whether there is more to look for in it.
-Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
-                           std::string_view below, ViewAccess access) {
+Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder,
+                                       const linux_::RawDirectoryEntry& entry,
+                                       std::string_view below, ViewAccess access) {
   const std::string child_below =
       below.empty() ? entry.name : fmt::format("{}/{}", below, entry.name);
   const std::string child = policy::name_below(searched_path_, child_below);
@@ -220,8 +220,8 @@ Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder, const linux_::R
   return own.opens() && TRY(is_folder(folder, entry)) && roots_.may_hide_anything_below(child);
 }
 
-void ViewCovers::cover(const std::string& child, const std::string& target, ViewAccess own, bool is_narrower,
-           const struct stat& status) {
+void ViewCovers::cover(const std::string& child, const std::string& target, ViewAccess own,
+                       bool is_narrower, const struct stat& status) {
   if (!own.opens()) {
     hide(child, target, status);
   } else if (is_narrower) {

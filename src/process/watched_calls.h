@@ -10,6 +10,7 @@ enum class PathAction : std::uint8_t {
   look,  ///< asks whether it is there, and what it is
   open,  ///< its flags say
   change,
+  move,    ///< changes, and takes what lies beneath along
   create,  ///< changes the folder around it
   execute,
 };

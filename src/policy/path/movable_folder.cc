@@ -29,11 +29,12 @@ class KeptThings : public FolderVisitor {
         continue;
       }
       const std::string child = join(path, entry.name);
-      if (const auto grant = judge_.judge_path(child, PathUse::write, child); !grant) {
-        return refusal(grant.error().rule,
-                       fmt::format("it holds {}, which the policy keeps from being changed, and "
-                                   "which would get another name with it",
-                                   base::printable(child)));
+      if (auto grant = judge_.judge_path(child, PathUse::write, child); !grant) {
+        Denial denial = std::move(grant).error();
+        denial.reason = fmt::format(
+            "it holds {}, which the policy hides or opens for reading only, and stays where it is",
+            base::printable(child));
+        return refusal(std::move(denial));
       }
       if (entry.type == DT_DIR || entry.type == DT_UNKNOWN) {
         entered.push_back(entry.name);
@@ -43,17 +44,18 @@ class KeptThings : public FolderVisitor {
   }
 
   Expected<void> find_closed(std::string_view below) override {
-    return refusal({}, fmt::format("{} cannot be looked through for what the policy hides",
-                                   base::printable(name_below(folder_, below))));
+    return refusal({.capability = Capability::fs_write,
+                    .resource = {},
+                    .rule = {},
+                    .reason = fmt::format("{} cannot be looked through for what the policy hides",
+                                          base::printable(name_below(folder_, below))),
+                    .remedy = {}});
   }
 
  private:
-  Error refusal(std::string rule, std::string reason) const {
-    return Error::from_denial(Denial{.capability = Capability::fs_write,
-                                     .resource = std::string(question_.path),
-                                     .rule = std::move(rule),
-                                     .reason = std::move(reason),
-                                     .remedy = {}});
+  Error refusal(Denial denial) const {
+    denial.resource = question_.path;
+    return Error::from_denial(std::move(denial));
   }
 
   const PathJudge& judge_;
@@ -68,9 +70,9 @@ Expected<void> check_movable(const PathJudge& judge, const PathQuestion& questio
   if (!judge.may_take_away_below(canonical)) {
     return {};
   }
-  const auto folder = linux_::open_at2(parent.get(), last_component_of(canonical),
-                                       O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
-                                       linux_::resolve_exactly);
+  const auto folder =
+      linux_::open_at2(parent.get(), last_component_of(canonical),
+                       O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, linux_::resolve_exactly);
   if (!folder) {
     // What is no folder, or not there, carries nothing along.
     const int error = folder.error().system_errno;
@@ -81,8 +83,8 @@ Expected<void> check_movable(const PathJudge& judge, const PathQuestion& questio
   FolderWalk walk(kept, {.max_entries = max_searched_entries, .deadline = question.deadline});
   auto walked = walk.walk(*folder, canonical.size());
   if (!walked && !walked.error().denial) {
-    walked.error().message = fmt::format("{} is not moved: {}", base::printable(question.path),
-                                         walked.error().message);
+    walked.error().message =
+        fmt::format("{} is not moved: {}", base::printable(question.path), walked.error().message);
   }
   return walked;
 }

@@ -105,6 +105,19 @@ TEST_F(Refusals, WhatIsHiddenIsTold) {
   EXPECT_THAT(result.refusals->entries[0].rule, Not(IsEmpty()));
 }
 
+TEST_F(Refusals, AFolderThatStaysInPlaceIsTold) {
+  std::filesystem::create_directories(path("work/project/.git/hooks"));
+  std::filesystem::create_directories(path("work/free"));
+  const Result result =
+      explained(config({"sh", "mv"}), "sh", {"-c", "mv free freed; mv project moved"});
+  EXPECT_TRUE(exists("work/freed"));
+  EXPECT_TRUE(exists("work/project"));
+  ASSERT_THAT(result.refusals->entries,
+              ElementsAre(refusal(RefusedThing::path, "write", path("work/project"), "file view",
+                                  path("work/project/.git/hooks"))));
+  EXPECT_THAT(result.refusals->entries[0].reason, HasSubstr(path("work/project/.git/hooks")));
+}
+
 TEST_F(Refusals, WhatTheHostDoesNotHaveEitherIsNoRefusal) {
   const Result result =
       explained(config({"cat"}), "cat", {"missing", path("outside/missing"), "/nowhere/at/all"});
