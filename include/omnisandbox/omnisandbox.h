@@ -135,7 +135,7 @@ OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_resource(const omnisandbo
 /* Empty: no rule allows. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_rule(const omnisandbox_denial_t* denial);
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_reason(const omnisandbox_denial_t* denial);
-/* The policy line that would allow it; empty where nothing can. */
+/* The policy line, or the change of one, that would allow it; empty where nothing can. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_remedy(const omnisandbox_denial_t* denial);
 
 /* ---- Bytes that the library made ---- */
@@ -400,7 +400,7 @@ OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_refusal_reason(const omnisandbox_refusal_t* refusal);
 /* Empty: no rule allows it. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_refusal_rule(const omnisandbox_refusal_t* refusal);
-/* The policy line that would allow it; empty where nothing can. */
+/* The policy line, or the change of one, that would allow it; empty where nothing can. */
 OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_refusal_remedy(const omnisandbox_refusal_t* refusal);
 /* How often. */

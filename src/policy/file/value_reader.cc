@@ -133,11 +133,13 @@ std::string yaml_spelling(std::string_view text) {
            (character >= 'A' && character <= 'Z') ||
            std::string_view("/._-").find(character) != std::string_view::npos;
   });
+  if (safe && text[0] != '-' && text[0] != '.' && core_type(text).empty()) {
+    return std::string(text);
+  }
   // As JSON, which is YAML; what cannot be shown is escaped there.
-  return safe && text[0] != '-' && text[0] != '.' && core_type(text).empty()
-             ? std::string(text)
-             : nlohmann::json(std::string(text))
-                   .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  const bool only_ascii = base::printable(text, text.size()) != text;
+  return nlohmann::json(std::string(text))
+      .dump(-1, ' ', only_ascii, nlohmann::json::error_handler_t::replace);
 }
 
 Error ValueReader::error(FilePosition position, std::string_view message) const {
