@@ -59,7 +59,10 @@ void add_bounds(CLI::App& app, Options& options) {
         const auto timeout = base::parse_duration(text);
         if (!timeout || timeout->count() <= 0) {
           throw CLI::ValidationError(
-              "--timeout", "\"" + text + "\" is not a duration above 0; write 500ms, 30s or 1m30s");
+              "--timeout",
+              "\"" + text +
+                  "\" is not a duration above 0 in whole milliseconds; write 500ms, 30s or "
+                  "1m30s");
         }
         set_once(options.timeout, *timeout, "--timeout");
       },

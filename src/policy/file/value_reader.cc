@@ -194,9 +194,9 @@ Expected<std::uint64_t> ValueReader::read_number(const Key& key, const YamlNode&
     if (failure == std::errc() && end == node.text.data() + node.text.size()) {
       value = number;
     }
-  } else if (key.type != KeyType::count && is_scalar(node) &&
-             skip_digits(node.text, 0) != node.text.size()) {
-    // With a unit. "16" in quotes stays an error: bytes or MiB, nobody knows.
+  } else if (key.type != KeyType::count && is_scalar(node) && !node.text.empty() &&
+             !is_digit(node.text.back())) {
+    // With a unit. "16" in quotes stays an error, as 1048576.0 does: bytes or MiB, nobody knows.
     value = base::parse_byte_size(node.text);
     if (value && key.type == KeyType::mebibytes) {
       if (*value % mebibyte != 0) {
@@ -220,7 +220,7 @@ Expected<std::chrono::milliseconds> ValueReader::read_duration(const Key& key, c
       static_cast<std::uint64_t>(value->count()) > key.maximum) {
     return unexpected(
         node, where,
-        fmt::format("a duration such as 30s, 250ms or 1m30s, from {} to {}",
+        fmt::format("a duration such as 30s, 250ms or 1m30s, from {} to {} in whole milliseconds",
                     show_quantity(key, key.minimum), show_quantity(key, key.maximum)));
   }
   return *value;
