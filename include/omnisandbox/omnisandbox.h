@@ -186,7 +186,8 @@ typedef void (*omnisandbox_audit_callback_t)(void* user_data, omnisandbox_bytes_
 /* Called once, when nothing will use `user_data` any more. May be NULL. */
 typedef void (*omnisandbox_release_t)(void* user_data);
 
-/* Appends JSON lines to the file `path`; moves it to `path`.1 at `rotate_at_bytes` (0: 64 MiB). */
+/* Appends JSON lines to the file `path`; moves it to `path`.1 at `rotate_at_bytes` (0: 64 MiB),
+ * what was there to `path`.2 and so on, and keeps 8 of these. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_audit_open(omnisandbox_bytes_t path,
                                                              uint64_t rotate_at_bytes,
                                                              omnisandbox_audit_t** audit);
