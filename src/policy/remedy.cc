@@ -37,9 +37,8 @@ const PathRule* rule_named(const Config& config, std::string_view text) {
   text.remove_prefix(list.size());
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-  return error == std::errc() && index < config.allowed_paths.size()
-             ? &config.allowed_paths[index]
-             : nullptr;
+  return error == std::errc() && index < config.allowed_paths.size() ? &config.allowed_paths[index]
+                                                                     : nullptr;
 }
 
 bool is_pattern(const PathRule& rule) { return rule.path.starts_with("**/"); }
@@ -64,8 +63,7 @@ bool is_for_path(const RefusedPath& refused) {
 }
 
 std::string host_pattern(const CanonicalTarget& target) {
-  return yaml_spelling(
-      fmt::format("{}://{}:{}", target.scheme, host_in_url(target), target.port));
+  return yaml_spelling(fmt::format("{}://{}:{}", target.scheme, host_in_url(target), target.port));
 }
 
 }  // namespace
@@ -75,9 +73,8 @@ std::string path_remedy(const RefusedPath& refused) {
   const std::string_view path = refused.canonical;
   if (const PathRule* rule = rule_named(refused.config, refused.answer.rule)) {
     if (is_pattern(*rule) ? ends_with(path, *rule) : is_for_path(refused)) {
-      return is_pattern(*rule)
-                 ? fmt::format("a policy without {}", refused.answer.rule)
-                 : fmt::format("access: {} in {}", access, refused.answer.rule);
+      return is_pattern(*rule) ? fmt::format("a policy without {}", refused.answer.rule)
+                               : fmt::format("access: {} in {}", access, refused.answer.rule);
     }
   }
   const PathRoot* root = refused.answer.root;

@@ -10,9 +10,9 @@
 #include "policy/host/ip_address.h"
 #include "policy/path/path_rules.h"
 
-/// What a denial says would allow what was asked: a line of a policy file that can be added to it as
-/// it stands, or the change of a rule that would go before such a line. Whoever follows it is asked
-/// for nothing more by the same list. Empty where no line allows it.
+/// What a denial says would allow what was asked: a line of a policy file that can be added to it
+/// as it stands, or the change of a rule that would go before such a line. Whoever follows it is
+/// asked for nothing more by the same list. Empty where no line allows it.
 namespace omnisandbox::policy {
 
 /// A canonical path that the rules, which are compiled from the Config, do not open as far as is
