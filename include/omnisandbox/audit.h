@@ -48,10 +48,19 @@ class AuditSink {
   virtual Expected<void> write(const AuditRecord& record) = 0;
 };
 
+/// How many files of a log are kept besides the one that is written. What hostile code did comes
+/// before the flood of denials that it may cause: with 64 MiB each, some two million records stay.
+inline constexpr std::uint64_t default_audit_file_bytes = 64 * 1024 * 1024;
+inline constexpr unsigned default_kept_audit_files = 8;
+inline constexpr unsigned max_kept_audit_files = 100;
+
 /// Appends one JSON line a record (O_APPEND, one write(2) each, mode 0600), and moves the file to
-/// `path.1` when it reaches `rotate_at_bytes`.
+/// `path.1` when it reaches `rotate_at_bytes`; what was there moves to `path.2` and so on, and of
+/// more than `kept_files` the oldest is lost. `invalid_argument` where that is not from 1 to
+/// `max_kept_audit_files`.
 Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(
-    const std::filesystem::path& path, std::uint64_t rotate_at_bytes = 64 * 1024 * 1024);
+    const std::filesystem::path& path, std::uint64_t rotate_at_bytes = default_audit_file_bytes,
+    unsigned kept_files = default_kept_audit_files);
 
 /// Calls `callback` for each record, one at a time.
 std::shared_ptr<AuditSink> make_callback_audit(std::function<void(const AuditRecord&)> callback);

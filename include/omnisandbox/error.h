@@ -37,7 +37,8 @@ struct Denial {
   std::string rule;  ///< the rule that refused, e.g. `allowed_paths[1] "**/.git" (none)`; empty: no
                      ///< rule allows
   std::string reason;  ///< one sentence: why
-  std::string remedy;  ///< the policy line that would allow it; empty where nothing can
+  std::string remedy;  ///< the policy line, or the change of one, that would allow it; empty where
+                       ///< nothing can
 
   bool operator==(const Denial&) const = default;
 };

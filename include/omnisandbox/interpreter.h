@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -41,6 +42,8 @@ struct EvaluateOptions {
   /// Shortens the policy's, never lengthens it.
   std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
+  /// As in RunOptions.
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
 struct InterpreterOptions {

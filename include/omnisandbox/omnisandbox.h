@@ -135,7 +135,7 @@ OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_resource(const omnisandbo
 /* Empty: no rule allows. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_rule(const omnisandbox_denial_t* denial);
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_reason(const omnisandbox_denial_t* denial);
-/* The policy line that would allow it; empty where nothing can. */
+/* The policy line, or the change of one, that would allow it; empty where nothing can. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_denial_remedy(const omnisandbox_denial_t* denial);
 
 /* ---- Bytes that the library made ---- */
@@ -186,7 +186,8 @@ typedef void (*omnisandbox_audit_callback_t)(void* user_data, omnisandbox_bytes_
 /* Called once, when nothing will use `user_data` any more. May be NULL. */
 typedef void (*omnisandbox_release_t)(void* user_data);
 
-/* Appends JSON lines to the file `path`; moves it to `path`.1 at `rotate_at_bytes` (0: 64 MiB). */
+/* Appends JSON lines to the file `path`; moves it to `path`.1 at `rotate_at_bytes` (0: 64 MiB),
+ * what was there to `path`.2 and so on, and keeps 8 of these. */
 OMNISANDBOX_CALL omnisandbox_error_t* omnisandbox_audit_open(omnisandbox_bytes_t path,
                                                              uint64_t rotate_at_bytes,
                                                              omnisandbox_audit_t** audit);
@@ -400,7 +401,7 @@ OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_refusal_reason(const omnisandbox_refusal_t* refusal);
 /* Empty: no rule allows it. */
 OMNISANDBOX_API omnisandbox_bytes_t omnisandbox_refusal_rule(const omnisandbox_refusal_t* refusal);
-/* The policy line that would allow it; empty where nothing can. */
+/* The policy line, or the change of one, that would allow it; empty where nothing can. */
 OMNISANDBOX_API omnisandbox_bytes_t
 omnisandbox_refusal_remedy(const omnisandbox_refusal_t* refusal);
 /* How often. */

@@ -21,8 +21,8 @@ struct Explanation {
   std::string resource;
   std::string rule;    ///< the rule that decided; empty when none matched
   std::string reason;  ///< one sentence
-  std::string
-      remedy;  ///< when refused: the policy line that would allow it; empty where nothing can
+  std::string remedy;  ///< when refused: the policy line, or the change of one, that would allow
+                       ///< it; empty where nothing can
 };
 
 /// Something that is valid and still worth a word: a listed command that is absent, a rule too

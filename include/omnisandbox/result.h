@@ -53,12 +53,13 @@ std::string_view to_string(RefusedThing thing) noexcept;
 /// it, which decide by themselves. All texts are safe to print.
 struct Refusal {
   RefusedThing thing{};
-  std::string action;       ///< "read", "write", "run", "reach", "call"
-  std::string name;         ///< the path, program, host or system call, as the command gave it
-  std::string layer;        ///< what refused it: "file view", "landlock", "seccomp", "proxy"
-  std::string reason;       ///< one sentence
-  std::string rule;         ///< the policy's rule that refused it; empty: no rule allows it
-  std::string remedy;       ///< the policy line that would allow it; empty where nothing can
+  std::string action;  ///< "read", "write", "run", "reach", "call"
+  std::string name;    ///< the path, program, host or system call, as the command gave it
+  std::string layer;   ///< what refused it: "file view", "landlock", "seccomp", "proxy"
+  std::string reason;  ///< one sentence
+  std::string rule;    ///< the policy's rule that refused it; empty: no rule allows it
+  std::string remedy;  ///< the policy line, or the change of one, that would allow it; empty where
+                       ///< nothing can
   std::uint64_t count = 1;  ///< how often
 };
 

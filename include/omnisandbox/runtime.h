@@ -49,6 +49,9 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds>
       timeout{};  ///< shortens the policy's, never lengthens it
   std::stop_token stop{};
+  /// Ends it, too, where that is sooner: for what began before this call, and whose time goes on.
+  /// How it ended is told by the name of the timeout, which is what was set.
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
 };
 
 /// The WebAssembly sandbox: one policy, one engine, any number of modules and runs at once.

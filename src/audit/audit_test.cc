@@ -141,6 +141,54 @@ TEST_F(Audit, RotatesAtItsSize) {
   EXPECT_EQ(lines(file_).back()["resource"], "/r29");
 }
 
+TEST_F(Audit, KeepsAsManyFilesAsItIsTold) {
+  const auto name = [&](int number) {
+    return number == 0 ? file_ : folder_ / ("audit.jsonl." + std::to_string(number));
+  };
+  auto sink = open_json_lines_audit(file_, 1, 3);  // rotates before each record but the first
+  ASSERT_TRUE(sink);
+  const auto write = [&](int index) {
+    ASSERT_TRUE((*sink)->write(decision("/r" + std::to_string(index))));
+  };
+  for (int index = 0; index < 10; ++index) {
+    write(index);
+    for (int number = 0; number <= 3; ++number) {
+      EXPECT_EQ(std::filesystem::exists(name(number)), number <= index) << index << " " << number;
+    }
+    EXPECT_FALSE(std::filesystem::exists(name(4)));
+  }
+  for (int number = 0; number <= 3; ++number) {
+    ASSERT_EQ(lines(name(number)).size(), 1U);
+    EXPECT_EQ(lines(name(number))[0]["resource"], "/r" + std::to_string(9 - number));
+  }
+  // A rotation that broke off leaves a gap; nothing behind it moves.
+  std::filesystem::remove(name(1));
+  write(10);
+  EXPECT_EQ(lines(name(1))[0]["resource"], "/r9");
+  EXPECT_EQ(lines(name(2))[0]["resource"], "/r7");
+  EXPECT_EQ(lines(name(3))[0]["resource"], "/r6");
+}
+
+TEST_F(Audit, ByDefaultWhatCameBeforeAFloodStays) {
+  auto sink = open_json_lines_audit(file_, 1);
+  ASSERT_TRUE(sink);
+  for (unsigned index = 0; index <= default_kept_audit_files; ++index) {
+    ASSERT_TRUE((*sink)->write(decision("/r" + std::to_string(index))));
+  }
+  const auto oldest = folder_ / ("audit.jsonl." + std::to_string(default_kept_audit_files));
+  EXPECT_EQ(lines(oldest)[0]["resource"], "/r0");
+}
+
+TEST_F(Audit, RefusesToKeepNothingOrTooMuch) {
+  for (const unsigned kept : {0U, max_kept_audit_files + 1}) {
+    const auto sink = open_json_lines_audit(file_, 1, kept);
+    ASSERT_FALSE(sink);
+    EXPECT_EQ(sink.error().kind, ErrorKind::invalid_argument);
+    EXPECT_FALSE(std::filesystem::exists(file_));
+  }
+  EXPECT_TRUE(open_json_lines_audit(file_, 1, max_kept_audit_files));
+}
+
 TEST_F(Audit, AFailedWriteLeavesNoPartOfARecord) {
   // A file-size limit stands for a full disk; in a child, as it is a property of the process.
   const pid_t child = ::fork();

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,11 +23,11 @@ namespace {
 class JsonLinesAudit final : public AuditSink {
  public:
   /// `path` is absolute and has no links in it.
-  JsonLinesAudit(std::filesystem::path path, std::uint64_t rotate_at_bytes)
+  JsonLinesAudit(std::filesystem::path path, std::uint64_t rotate_at_bytes, unsigned kept_files)
       : path_(std::move(path)),
         name_(path_.filename()),
-        rotated_name_(name_ + ".1"),
-        rotate_at_bytes_(rotate_at_bytes) {}
+        rotate_at_bytes_(rotate_at_bytes),
+        kept_files_(kept_files) {}
 
   Expected<void> open() {
     auto folder = linux_::open_at2(AT_FDCWD, path_.parent_path().native(), O_PATH | O_DIRECTORY, 0,
@@ -47,8 +48,8 @@ class JsonLinesAudit final : public AuditSink {
     struct stat status = TRY(linux_::stat_of(file_));
     if (status.st_size > 0 &&
         static_cast<std::uint64_t>(status.st_size) + line.size() > rotate_at_bytes_) {
-      if (auto renamed = linux_::rename_at(folder_, name_, folder_, rotated_name_); !renamed) {
-        return with_context(std::move(renamed).error());
+      if (auto rotated = rotate(); !rotated) {
+        return with_context(std::move(rotated).error());
       }
       TRY(lock_current_file());
       status = TRY(linux_::stat_of(file_));
@@ -74,6 +75,27 @@ class JsonLinesAudit final : public AuditSink {
     }
     file_ = std::move(*file);
     return {};
+  }
+
+  std::string rotated_name(unsigned number) const { return fmt::format("{}.{}", name_, number); }
+
+  bool exists(const std::string& name) const {
+    struct stat status {};
+    return ::fstatat(folder_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno != ENOENT;
+  }
+
+  // Under the lock of the current file. From the oldest on, so that a rotation that breaks off has
+  // lost nothing: it leaves a gap, which the next one fills.
+  Expected<void> rotate() const {
+    unsigned number = 1;
+    while (number < kept_files_ && exists(rotated_name(number))) {
+      ++number;
+    }
+    for (; number > 1; --number) {
+      TRY(linux_::rename_at(folder_, rotated_name(number - 1), folder_, rotated_name(number)));
+    }
+    return linux_::rename_at(folder_, name_, folder_, rotated_name(1));
   }
 
   // Unlocks whatever file the sink has open at the end of a write; rotation may have changed it.
@@ -129,8 +151,8 @@ class JsonLinesAudit final : public AuditSink {
 
   const std::filesystem::path path_;
   const std::string name_;
-  const std::string rotated_name_;
   const std::uint64_t rotate_at_bytes_;
+  const unsigned kept_files_;
   linux_::Fd folder_;
   std::mutex mutex_;
   linux_::Fd file_;
@@ -139,7 +161,13 @@ class JsonLinesAudit final : public AuditSink {
 }  // namespace
 
 Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(const std::filesystem::path& path,
-                                                           std::uint64_t rotate_at_bytes) {
+                                                           std::uint64_t rotate_at_bytes,
+                                                           unsigned kept_files) {
+  if (kept_files < 1 || kept_files > max_kept_audit_files) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "audit file {}: {} rotated files cannot be kept; 1 to {} can",
+                            base::printable(path.native()), kept_files, max_kept_audit_files);
+  }
   // The links are those of now: later ones lead no rotation elsewhere.
   std::error_code failure;
   const std::filesystem::path absolute = std::filesystem::absolute(path, failure);
@@ -148,7 +176,7 @@ Expected<std::shared_ptr<AuditSink>> open_json_lines_audit(const std::filesystem
   if (failure) {
     return Error::from_errno(failure.value(), "resolve", path.native());
   }
-  auto sink = std::make_shared<JsonLinesAudit>(whole, rotate_at_bytes);
+  auto sink = std::make_shared<JsonLinesAudit>(whole, rotate_at_bytes, kept_files);
   TRY(sink->open());
   return std::shared_ptr<AuditSink>(std::move(sink));
 }

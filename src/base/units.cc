@@ -170,14 +170,15 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     previous_factor = factor;
     bool remainder = false;
     const auto part = scale(*number, factor, remainder);
-    if (!part || *part > std::numeric_limits<std::uint64_t>::max() - total - 1) {
+    if (!part || remainder || *part > std::numeric_limits<std::uint64_t>::max() - total) {
       return std::nullopt;
     }
-    total += *part + (remainder ? 1 : 0);
+    total += *part;
   }
-  const std::uint64_t milliseconds =
-      total / nanoseconds_in_millisecond + (total % nanoseconds_in_millisecond != 0);
-  return std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds));
+  if (total % nanoseconds_in_millisecond != 0) {
+    return std::nullopt;
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(total / nanoseconds_in_millisecond));
 }
 
 std::string format_byte_size(std::uint64_t bytes) {

@@ -13,9 +13,9 @@ namespace omnisandbox::base {
 /// number of bytes.
 std::optional<std::uint64_t> parse_byte_size(std::string_view text);
 
-/// A duration as people write it: "30s", "250ms", "1.5m", "2h", "1m30s", "10us". A bare number is
-/// seconds. Rounded up to a whole millisecond. Empty for anything else, for negative and for
-/// overflowing values.
+/// A duration as people write it: "30s", "250ms", "1.5m", "2h", "1m30s", "1500us". A bare number
+/// is seconds. Empty for anything else, for negative and for overflowing values, and for what is
+/// not a whole number of milliseconds: another limit than was written is none.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// "16 MiB", "1.5 KiB", "200 B": the largest binary unit that leaves at least 1, one decimal where

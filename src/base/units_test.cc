@@ -56,15 +56,17 @@ TEST(Duration, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_duration("1m30s"), milliseconds(90'000));
   EXPECT_EQ(parse_duration("2h"), milliseconds(7'200'000));
   EXPECT_EQ(parse_duration("0s"), milliseconds(0));
-  EXPECT_EQ(parse_duration("10us"), milliseconds(1))
-      << "rounded up: a limit is never zero by rounding";
-  EXPECT_EQ(parse_duration("1001us"), milliseconds(2));
+  EXPECT_EQ(parse_duration("5000us"), milliseconds(5));
+  EXPECT_EQ(parse_duration("0.5ms500us"), milliseconds(1));
+  EXPECT_EQ(parse_duration("18446744073709ms"), milliseconds(18'446'744'073'709));
 }
 
 TEST(Duration, RefusesTheRest) {
   for (const char* text :
        {"", " ", "s", "-1s", "+1s", "30 s", "30S", "1d", "30s1m", "30s30s", "1m30", "30.s", "nan",
-        "inf", "1e3s", "99999999999999999h", "584555h99999999999s"}) {
+        "inf", "1e3s", "99999999999999999h", "584555h99999999999s", "18446744073710ms",
+        // No whole milliseconds.
+        "1ns", "999us", "1001us", "0.5ms", "1.0005s", "0.0001", "1s1us", "0.1ns"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
   }
 }

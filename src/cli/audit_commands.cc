@@ -42,16 +42,15 @@ Expected<AuditFilter> filter_of(const Options& options) {
   return filter;
 }
 
-/// Reads the whole log: the file that a rotation has left, if there is one, and the file itself.
-/// What is returned is the latter, to go on with.
+/// Reads the whole log: what rotations have left, and the file itself. What is returned is the
+/// latter, to go on with.
 Expected<AuditFile> read_log(const std::string& path, const AuditFile::Events& events) {
-  if (auto before = AuditFile::open(rotated_name(path), events)) {
-    TRY(before->take_new());
-    before->finish();
-  } else if (before.error().kind != ErrorKind::not_found) {
-    return before.error();
-  }
+  auto rotated = TRY(open_rotated(path, events));
   AuditFile file = TRY(AuditFile::open(path, events));
+  for (AuditFile& before : rotated) {
+    TRY(before.take_new());
+    before.finish();
+  }
   TRY(file.take_new());
   return file;
 }

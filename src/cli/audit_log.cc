@@ -11,6 +11,7 @@
 #include "base/try.h"
 #include "base/units.h"
 #include "linux/file_system.h"
+#include "omnisandbox/audit.h"
 
 namespace omnisandbox::cli {
 namespace {
@@ -77,7 +78,19 @@ Expected<std::string> audit_time(std::string_view written) {
   return std::string(written);
 }
 
-std::string rotated_name(const std::string& path) { return path + ".1"; }
+Expected<std::vector<AuditFile>> open_rotated(const std::string& path,
+                                              const AuditFile::Events& events) {
+  std::vector<AuditFile> files;
+  for (unsigned number = max_kept_audit_files; number > 0; --number) {
+    auto file = AuditFile::open(fmt::format("{}.{}", path, number), events);
+    if (file) {
+      files.push_back(*std::move(file));
+    } else if (file.error().kind != ErrorKind::not_found) {
+      return std::move(file).error();
+    }
+  }
+  return files;
+}
 
 AuditFile::AuditFile(linux_::Fd file, const Events& events)
     : file_(std::move(file)),

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "linux/fd.h"
 #include "mcp/json_text.h"
@@ -55,7 +56,8 @@ class AuditFile {
   mcp::LineReader lines_;
 };
 
-/// The name of the file that a rotation leaves.
-std::string rotated_name(const std::string& path);
+/// The files that rotations have left, the oldest first. Errors as of AuditFile::open.
+Expected<std::vector<AuditFile>> open_rotated(const std::string& path,
+                                              const AuditFile::Events& events);
 
 }  // namespace omnisandbox::cli

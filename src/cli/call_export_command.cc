@@ -12,6 +12,7 @@ int call_export_command(const Options& options) {
     runner::ExportRequest request{.module_file = options.operands.front(),
                                   .isolation = options.isolation,
                                   .deadline = tools.deadline,
+                                  .timeout = options.timeout,
                                   .stop = tools.stop};
     if (options.operands.size() > 1) {
       request.function = options.operands[1];

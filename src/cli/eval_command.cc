@@ -67,6 +67,7 @@ int eval_command(const Options& options) {
                                    .isolation = options.isolation,
                                    .environment = options.environment,
                                    .deadline = tools.deadline,
+                                   .timeout = options.timeout,
                                    .stop = tools.stop};
     request.read = [&]() -> Expected<runner::Snippet> {
       tools.session.enter_stage("reading the code");

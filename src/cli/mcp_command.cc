@@ -35,8 +35,9 @@ Expected<Granted> granted_by(const Options& options) {
   if (!options.policy_file) {
     return Granted{.policy = TRY(Policy::compile({}))};
   }
-  runner::LoadedPolicy loaded =
-      TRY(runner::load_policy(*options.policy_file, runner::audit_files(options.audit_file)));
+  runner::LoadedPolicy loaded = TRY(runner::load_policy(
+      *options.policy_file,
+      runner::audit_files(options.audit_file, options.kept_audit_files_or_default())));
   Granted granted{.policy = std::move(loaded.policy)};
   // Only who could use an engine looks for one: it can take a moment to answer.
   if (loaded.file.docker && !loaded.file.docker->image.empty() &&
@@ -115,7 +116,8 @@ int mcp_command(const Options& options) {
   }
   std::shared_ptr<AuditWatch> audit_file;
   if (options.audit_file) {
-    auto opened = open_json_lines_audit(*options.audit_file);
+    auto opened = open_json_lines_audit(*options.audit_file, default_audit_file_bytes,
+                                        options.kept_audit_files_or_default());
     if (!opened) {
       return report_error(opened.error(), exit_unavailable, options.json);
     }

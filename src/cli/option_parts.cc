@@ -1,8 +1,12 @@
 #include "cli/option_parts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 
 #include "base/units.h"
+#include "omnisandbox/audit.h"
 
 namespace omnisandbox::cli {
 
@@ -59,15 +63,34 @@ void add_bounds(CLI::App& app, Options& options) {
         const auto timeout = base::parse_duration(text);
         if (!timeout || timeout->count() <= 0) {
           throw CLI::ValidationError(
-              "--timeout", "\"" + text + "\" is not a duration above 0; write 500ms, 30s or 1m30s");
+              "--timeout",
+              "\"" + text +
+                  "\" is not a duration above 0 in whole milliseconds; write 500ms, 30s or "
+                  "1m30s");
         }
         set_once(options.timeout, *timeout, "--timeout");
       },
       "End after this time (500ms, 30s, 1m30s). Shortens the policy's timeout, never lengthens it");
-  add_text(
+  CLI::Option* audit = add_text(
       app, "--audit", "FILE",
       [&](const std::string& text) { set_once(options.audit_file, text, "--audit"); },
       "Append each decision and each outcome to FILE, one JSON object a line");
+  add_text(
+      app, "--audit-files", "COUNT",
+      [&](const std::string& text) {
+        unsigned count = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+        if (error != std::errc() || end != text.data() + text.size() || count < 1 ||
+            count > max_kept_audit_files) {
+          throw CLI::ValidationError(
+              "--audit-files",
+              fmt::format("\"{}\" is no number of files from 1 to {}", text, max_kept_audit_files));
+        }
+        set_once(options.kept_audit_files, count, "--audit-files");
+      },
+      fmt::format("How many rotated files of that log are kept, of 64 MiB each. Default: {}",
+                  default_kept_audit_files))
+      ->needs(audit);
 }
 
 void show_operand(CLI::App& app, const std::string& name, const std::string& help) {

@@ -54,7 +54,7 @@ void add_choice(CLI::App& app, const std::string& name, const std::string& help,
       help);
 }
 
-// --json, --policy, --timeout and --audit.
+// --json, --policy, --timeout, --audit and --audit-files.
 void add_json(CLI::App& app, Options& options);
 void add_policy(CLI::App& app, Options& options);
 void add_bounds(CLI::App& app, Options& options);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "omnisandbox/audit.h"
 #include "omnisandbox/docker_config.h"
 #include "omnisandbox/host_functions.h"
 #include "omnisandbox/interpreter.h"
@@ -33,6 +34,10 @@ struct Options {
   bool json = false;
   std::optional<std::string> policy_file{};
   std::optional<std::string> audit_file{};
+  std::optional<unsigned> kept_audit_files{};
+  unsigned kept_audit_files_or_default() const {
+    return kept_audit_files.value_or(default_kept_audit_files);
+  }
   std::optional<std::chrono::milliseconds> timeout{};
   // Of `run`:
   std::optional<runner::SandboxKind> sandbox{};

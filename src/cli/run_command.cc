@@ -150,6 +150,7 @@ Expected<runner::RunRequest> request_for(const Options& options, const Session::
       .args = std::vector<std::string>(options.operands.begin() + 1, options.operands.end()),
       .environment = options.environment,
       .deadline = tools.deadline,
+      .timeout = options.timeout,
       .stop = tools.stop,
       .isolation = options.isolation,
       .explain = options.explain};

@@ -64,7 +64,8 @@ void add_audit_commands(CLI::App& root, Options& options) {
   CLI::App& stats = *audit.add_subcommand("stats", "Count decisions and outcomes");
   stats.footer("Example:\n  omnisandbox audit stats --since 24h audit.jsonl");
   for (CLI::App* command : {&tail, &query, &stats}) {
-    show_operand(*command, "FILE", "The log; what was rotated to FILE.1 belongs to it");
+    show_operand(*command, "FILE",
+                 "The log; what was rotated to FILE.1, FILE.2 and so on belongs to it");
     add_audit_filters(*command, options);
   }
   for (CLI::App* command : {&tail, &query}) {

@@ -46,7 +46,8 @@ int Session::run(const Work& work) {
 Ending Session::prepare_and_work(const Work& work) {
   if (options_.audit_file) {
     enter_stage("opening the audit log");
-    auto sink = open_json_lines_audit(*options_.audit_file);
+    auto sink = open_json_lines_audit(*options_.audit_file, default_audit_file_bytes,
+                                      options_.kept_audit_files_or_default());
     if (!sink) {
       return ended_with(std::move(sink).error(), exit_unavailable);
     }
@@ -75,8 +76,9 @@ Expected<Session::Granted> Session::granted_policy() const {
   if (!options_.policy_file) {
     return Granted{.policy = TRY(Policy::compile({})), .docker = {}};
   }
-  runner::LoadedPolicy loaded =
-      TRY(runner::load_policy(*options_.policy_file, runner::audit_files(options_.audit_file)));
+  runner::LoadedPolicy loaded = TRY(runner::load_policy(
+      *options_.policy_file,
+      runner::audit_files(options_.audit_file, options_.kept_audit_files_or_default())));
   return Granted{.policy = std::move(loaded.policy),
                  .docker = std::move(loaded.file.docker).value_or(DockerConfig{})};
 }

@@ -56,6 +56,7 @@ Tool make_code_tool(std::shared_ptr<const Workspace> workspace, Language languag
                                                    .stdin_data = arguments.text("stdin")};
                                              },
                                              .deadline = deadline_of(arguments, context),
+                                             .timeout = timeout_of(arguments),
                                              .stop = context.stop};
         return evaluation_result(workspace->runner->evaluate(workspace->policy, request));
       });

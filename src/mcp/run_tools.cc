@@ -72,6 +72,7 @@ Tool command_tool(std::shared_ptr<const Workspace> workspace, runner::SandboxKin
                                          .args = arguments.text_list("args"),
                                          .read_stdin = input_of(arguments),
                                          .deadline = deadline_of(arguments, context),
+                                         .timeout = timeout_of(arguments),
                                          .stop = context.stop,
                                          .explain = sandbox == runner::SandboxKind::process &&
                                                     workspace->explain == ExplainRefusals::yes,
@@ -126,6 +127,7 @@ Tool make_module_tool(std::shared_ptr<const Workspace> workspace) {
                                    .args = arguments.text_list("args"),
                                    .read_stdin = input_of(arguments),
                                    .deadline = deadline,
+                                   .timeout = timeout_of(arguments),
                                    .stop = context.stop};
         return run_result(workspace->runner->run(workspace->policy, request));
       });

@@ -24,9 +24,13 @@ Parameter stdin_parameter() {
   return {.name = "stdin", .description = "Standard input; empty where it is left out"};
 }
 
+std::optional<std::chrono::milliseconds> timeout_of(const Arguments& arguments) {
+  return arguments.seconds("timeout");
+}
+
 std::chrono::steady_clock::time_point deadline_of(const Arguments& arguments,
                                                   const CallContext& context) {
-  const auto timeout = arguments.seconds("timeout");
+  const auto timeout = timeout_of(arguments);
   return timeout ? std::min(context.deadline, std::chrono::steady_clock::now() + *timeout)
                  : context.deadline;
 }

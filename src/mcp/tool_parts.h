@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ Parameter timeout_parameter();
 Parameter args_parameter(std::string description);
 Parameter stdin_parameter();
 
+/// What the argument "timeout" says.
+std::optional<std::chrono::milliseconds> timeout_of(const Arguments& arguments);
 /// The nearer of the call's deadline and what the argument "timeout" says.
 std::chrono::steady_clock::time_point deadline_of(const Arguments& arguments,
                                                   const CallContext& context);

@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "policy/limits.h"
 #include "policy/path/path_text.h"
+#include "policy/remedy.h"
 
 namespace omnisandbox::policy {
 namespace {
@@ -173,6 +174,14 @@ Denial from_layer(Denial denial, const CompiledPolicy* layer, const CompiledPoli
   return denial;
 }
 
+Denial host_denial(HostAnswer answer, std::string_view asked_as, std::string remedy) {
+  return Denial{.capability = Capability::net_http,
+                .resource = std::string(asked_as),
+                .rule = std::string(answer.rule),
+                .reason = std::move(answer.reason),
+                .remedy = std::move(remedy)};
+}
+
 }  // namespace
 
 Expected<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(
@@ -251,8 +260,11 @@ tl::expected<PathGrant, Denial> CompiledPolicy::judge_path(std::string_view cano
       } else if (denial.reason.empty()) {
         denial.reason = "no rule of allowed_paths covers it";
       }
-      denial.remedy = fmt::format("allowed_paths: [{{path: {}, access: {}}}]",
-                                  base::printable(canonical), reads ? "read" : "read_write");
+      denial.remedy = path_remedy({.config = layer->config_,
+                                   .rules = layer->paths_,
+                                   .canonical = canonical,
+                                   .answer = answer,
+                                   .wanted = reads ? PathAccess::read : PathAccess::read_write});
       return tl::unexpected(from_layer(std::move(denial), layer, this));
     }
     const std::string_view below =
@@ -321,13 +333,12 @@ tl::expected<CompiledPolicy::CommandGrant, Denial> CompiledPolicy::judge_command
   for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
     CommandAnswer answer = layer->commands_.judge(command, args);
     if (!answer.allowed) {
-      return tl::unexpected(from_layer(
-          Denial{.capability = Capability::exec_run,
-                 .resource = std::string(command),
-                 .rule = std::string(answer.rule),
-                 .reason = std::move(answer.reason),
-                 .remedy = fmt::format("allowed_commands: [{}]", base::printable(command))},
-          layer, this));
+      return tl::unexpected(from_layer(Denial{.capability = Capability::exec_run,
+                                              .resource = std::string(command),
+                                              .rule = std::string(answer.rule),
+                                              .reason = std::move(answer.reason),
+                                              .remedy = command_remedy(answer, command, args)},
+                                       layer, this));
     }
     if (layer == this) {
       grant = CommandGrant{answer.command, terms_of(*answer.options), answer.rule};
@@ -409,8 +420,8 @@ tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_request(
   for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base()) {
     HostAnswer answer = layer->hosts_.judge(target, method);
     if (!answer.allowed) {
-      return tl::unexpected(
-          from_layer(host_denial(target, std::move(answer), asked_as), layer, this));
+      return tl::unexpected(from_layer(
+          host_denial(std::move(answer), asked_as, request_remedy(target, method)), layer, this));
     }
     grant.layers.push_back(std::move(answer));
   }
@@ -428,7 +439,7 @@ tl::expected<CompiledPolicy::HttpGrant, Denial> CompiledPolicy::judge_tunnel(
     HostAnswer answer = layer->hosts_.judge_tunnel(target.host, target.port);
     if (!answer.allowed) {
       return tl::unexpected(
-          from_layer(host_denial(target, std::move(answer), asked_as), layer, this));
+          from_layer(host_denial(std::move(answer), asked_as, tunnel_remedy(target)), layer, this));
     }
     grant.layers.push_back(std::move(answer));
   }
@@ -444,25 +455,11 @@ tl::expected<void, Denial> CompiledPolicy::judge_address(const CanonicalTarget& 
   for (const CompiledPolicy* layer = this; layer != nullptr; layer = layer->base(), ++index) {
     HostAnswer answer = layer->hosts_.judge_address(target, grant.layers.at(index), address);
     if (!answer.allowed) {
-      Denial denial = host_denial(target, std::move(answer), asked_as);
-      denial.remedy = fmt::format("allowed_hosts: [{{host: {}, addresses: [{}]}}]",
-                                  base::printable(target.host), address.to_string());
-      return tl::unexpected(from_layer(std::move(denial), layer, this));
+      return tl::unexpected(from_layer(
+          host_denial(std::move(answer), asked_as, address_remedy(target, address)), layer, this));
     }
   }
   return {};
-}
-
-Denial CompiledPolicy::host_denial(const CanonicalTarget& target, HostAnswer answer,
-                                   std::string_view asked_as) {
-  const bool ipv6 = target.host_is_address && target.host.find(':') != std::string::npos;
-  return Denial{
-      .capability = Capability::net_http,
-      .resource = std::string(asked_as),
-      .rule = std::string(answer.rule),
-      .reason = std::move(answer.reason),
-      .remedy = fmt::format("allowed_hosts: [\"{}://{}{}{}:{}\"]", target.scheme, ipv6 ? "[" : "",
-                            base::printable(target.host), ipv6 ? "]" : "", target.port)};
 }
 
 }  // namespace omnisandbox::policy

@@ -120,9 +120,6 @@ class CompiledPolicy final : public PathJudge {
   static constexpr unsigned bit(Capability capability) {
     return 1u << static_cast<unsigned>(capability);
   }
-  static Denial host_denial(const CanonicalTarget& target, HostAnswer answer,
-                            std::string_view asked_as);
-
   /// The Denial where a layer allows `file` by "*" alone and can write it.
   std::optional<Denial> distrusted(const ResolvedCommand& file, std::string_view command,
                                    std::span<const std::string> args) const;

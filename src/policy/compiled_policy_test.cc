@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "omnisandbox/policy_file.h"
 #include "policy/limits.h"
 
 namespace omnisandbox {
@@ -298,6 +299,49 @@ TEST_F(PolicyTest, ANarrowerPolicyMeansTheSameFilesOfCommands) {
   ASSERT_FALSE(answer);
   EXPECT_NE(answer.error().reason.find("another file"), std::string::npos) << answer.error().reason;
   std::filesystem::remove_all(folder);
+}
+
+TEST_F(PolicyTest, RemedyForAnAddressCoversThePortThatWasAskedFor) {
+  const Config config{.capabilities = {Capability::net_http}, .allowed_hosts = {"*:8443"}};
+  const auto policy = Policy::compile(config);
+  ASSERT_TRUE(policy) << policy.error().message;
+  const auto target = policy::canonicalise_url("https://files.example:8443/");
+  ASSERT_TRUE(target);
+  for (const char* text : {"10.1.2.3", "127.0.0.1", "fd00::1", "::1", "::ffff:10.0.0.1"}) {
+    const auto address = policy::IpAddress::parse(text);
+    ASSERT_TRUE(address) << text;
+    const auto judge = [&](const Policy& asked) {
+      const auto grant = asked.compiled().judge_request(*target, "GET", target->url);
+      EXPECT_TRUE(grant);
+      return asked.compiled().judge_address(*target, *grant, *address, target->url);
+    };
+    const auto refused = judge(*policy);
+    ASSERT_FALSE(refused) << text;
+    const auto added = parse_policy_file("version: 1\n" + refused.error().remedy, "remedy");
+    ASSERT_TRUE(added) << refused.error().remedy << ": " << added.error().message;
+    Config followed = config;
+    followed.allowed_hosts.push_back(added->config.allowed_hosts.at(0));
+    const auto changed = Policy::compile(followed);
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_TRUE(judge(*changed)) << refused.error().remedy;
+  }
+}
+
+TEST_F(PolicyTest, NoLineAllowsWhatIsNoRequestAndNoCommand) {
+  const auto policy = Policy::compile({.capabilities = {Capability::net_http, Capability::exec_run},
+                                       .allowed_hosts = {"a.example"},
+                                       .allowed_commands = {"ls"}});
+  ASSERT_TRUE(policy) << policy.error().message;
+  const auto target = policy::canonicalise_url("https://a.example/");
+  ASSERT_TRUE(target);
+  const auto connect = policy->compiled().judge_request(*target, "CONNECT", target->url);
+  ASSERT_FALSE(connect);
+  EXPECT_EQ(connect.error().remedy, "");
+  for (const char* command : {"./ls", "bin/ls", "../ls", "/usr/bin/../bin/ls", "*"}) {
+    const auto answer = policy->compiled().judge_command(command, {});
+    ASSERT_FALSE(answer) << command;
+    EXPECT_EQ(answer.error().remedy, "") << command;
+  }
 }
 
 }  // namespace

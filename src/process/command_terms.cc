@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/try.h"
+#include "linux/core_dumps.h"
 #include "policy/command/absent_command.h"
 #include "policy/limits.h"
 
@@ -97,7 +98,7 @@ std::vector<std::string> environment_of(const Policy& policy, const JudgedComman
 std::vector<ResourceLimit> resource_limits(const policy::Limits& limits, std::uint64_t memory_bytes,
                                            CgroupReach reach, Tier tier) {
   const auto resource = [](auto number) { return static_cast<std::uint32_t>(number); };
-  std::vector<ResourceLimit> list = {{resource(RLIMIT_CORE), 0},
+  std::vector<ResourceLimit> list = {{resource(RLIMIT_CORE), linux_::no_core_dump},
                                      {resource(RLIMIT_NOFILE), limits.max_open_files},
                                      {resource(RLIMIT_FSIZE), limits.largest_file_bytes()},
                                      {resource(RLIMIT_MEMLOCK), locked_memory_bytes},

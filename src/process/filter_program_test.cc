@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -37,6 +38,25 @@ TEST(FilterProgram, AnswersAsTheKernelDoes) {
   seccomp_data foreign = call(SYS_read);
   foreign.arch = AUDIT_ARCH_I386;
   EXPECT_EQ(answer_of(*filter, foreign), refused_with(ENOSYS));
+}
+
+TEST(FilterProgram, ATerminalsRequestsThatReachBeyondItAreRefused) {
+  for (const auto kind :
+       {FilterKind::no_network, FilterKind::proxied, FilterKind::without_namespaces}) {
+    const auto filter = build_seccomp_filter(kind);
+    ASSERT_TRUE(filter);
+    for (const std::uint64_t high : {std::uint64_t{0}, std::uint64_t{0xffffffff} << 32}) {
+      for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD}) {
+        EXPECT_EQ(answer_of(*filter, call(SYS_ioctl, 0, high | request)), refused_with(EPERM))
+            << request;
+      }
+      for (const std::uint64_t request :
+           {TCGETS, TCSETSW, TIOCGWINSZ, TIOCSWINSZ, TIOCGETD, TIOCSPGRP, TIOCSCTTY, FIONREAD}) {
+        EXPECT_EQ(answer_of(*filter, call(SYS_ioctl, 0, high | request)), SECCOMP_RET_ALLOW)
+            << request;
+      }
+    }
+  }
 }
 
 TEST(FilterProgram, AProgramThatTheKernelWouldNotTakeHasNoAnswer) {

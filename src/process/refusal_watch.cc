@@ -90,6 +90,12 @@ class WaitingThread {
 // The C library tries these first and does without.
 bool is_tried_by_habit(int number) { return number == SYS_clone3 || number == SYS_openat2; }
 
+// The kernel reads 32 bits of it.
+bool is_internet_family(std::uint64_t argument) {
+  const auto family = static_cast<std::uint32_t>(argument);
+  return family == AF_INET || family == AF_INET6;
+}
+
 std::string name_of_call(const seccomp_data& data) {
   char* found = ::seccomp_syscall_resolve_num_arch(data.arch, data.nr);
   std::string name = found == nullptr ? fmt::format("number {}", data.nr) : std::string(found);
@@ -230,9 +236,15 @@ void RefusalWatch::note_system_call(const HandedCall& call, int error_number) {
                   .rule = {},
                   .remedy = {}};
   if (call.data.nr == SYS_socket || call.data.nr == SYS_socketpair) {
-    refusal.reason = terms_.wants_network ? "commands reach hosts over TCP, through the proxy alone"
-                                          : "commands have no network without net_http";
-    refusal.remedy = terms_.wants_network ? "" : "capabilities: [net_http]";
+    const bool is_internet = call.data.nr == SYS_socket && is_internet_family(call.data.args[0]);
+    if (terms_.wants_network) {
+      refusal.reason = "commands reach hosts over TCP, through the proxy alone";
+    } else if (terms_.policy.has(Capability::net_http)) {
+      refusal.reason = "this command has no network";
+    } else {
+      refusal.reason = "commands have no network without net_http";
+      refusal.remedy = is_internet ? "capabilities: [net_http]" : "";
+    }
   } else if (error_number == ENOSYS) {
     refusal.reason = "it is none of those that commands may make; most programs do without it";
   }

@@ -330,10 +330,11 @@ void add_mode_calls(Filter& filter) {
 }
 
 // Input that is typed into a terminal on behalf of its user, and the console's selection and
-// output.
+// output. A line discipline is a module that the kernel loads for whoever asks for it, on a
+// terminal of his own, too.
 // Flags of files (chattr) need no right to write, and a read-only mount is all that holds them.
-constexpr std::uint64_t refused_requests[] = {TIOCSTI, TIOCLINUX, TIOCCONS, FS_IOC_SETFLAGS,
-                                              FS_IOC_FSSETXATTR};
+constexpr std::uint64_t refused_requests[] = {TIOCSTI,  TIOCLINUX,       TIOCCONS,
+                                              TIOCSETD, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR};
 
 // Who may read a file may hold up everybody who writes to it with a lease, for as long as
 // /proc/sys/fs/lease-break-time says each time; and be told of what others do in a folder.

@@ -38,6 +38,9 @@ struct RunRequest {
   /// empty.
   std::function<Expected<std::string>()> read_stdin{};
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
+  /// The caller's own limit, shorter than the policy's. The deadline is what holds; this is its
+  /// name.
+  std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
   IsolationChoice isolation = IsolationChoice::automatic;
   bool explain = false;      ///< a native command's Result says what it was refused

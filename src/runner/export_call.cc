@@ -46,8 +46,9 @@ Expected<ExportCall> call_export(const Policy& policy, const ExportRequest& requ
     listed.result.stdout_bytes = listed.result.stdout_data.size();
     return listed;
   }
-  return exports.call(*request.function, request.arguments_json,
-                      {.timeout = time_until(request.deadline), .stop = request.stop});
+  return exports.call(
+      *request.function, request.arguments_json,
+      {.timeout = request.timeout, .stop = request.stop, .deadline = request.deadline});
 }
 
 }  // namespace omnisandbox::runner

@@ -25,6 +25,9 @@ struct ExportRequest {
   std::vector<std::string> arguments_json{};
   IsolationChoice isolation = IsolationChoice::automatic;
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
+  /// The caller's own limit, shorter than the policy's. The deadline is what holds; this is its
+  /// name.
+  std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
   /// The module is compiled, or came from the cache; from the calling thread.
   std::function<void()> on_compiled{};

@@ -88,12 +88,23 @@ Expected<NarrowPolicy> narrow_to_nothing(const Policy& base) {
   return NarrowPolicy{.policy = TRY(base.narrow({})), .call_timeout = call_timeout_of({}, base)};
 }
 
-std::vector<OwnFile> audit_files(const std::optional<std::string>& log) {
+std::vector<OwnFile> audit_files(const std::optional<std::string>& log, unsigned kept_files) {
   if (!log) {
     return {};
   }
   const std::string whole = whole_path(*log);
-  return {{.path = whole}, {.path = whole + ".1"}};
+  std::vector<OwnFile> files = {{.path = whole}};
+  for (unsigned number = 1; number <= max_kept_audit_files; ++number) {
+    std::string rotated = fmt::format("{}.{}", whole, number);
+    std::error_code failure;
+    // Whoever writes the same log may keep more of it, and so may an earlier run.
+    if (number > kept_files &&
+        !std::filesystem::exists(std::filesystem::symlink_status(rotated, failure))) {
+      break;
+    }
+    files.push_back({.path = std::move(rotated)});
+  }
+  return files;
 }
 
 Expected<LoadedPolicy> load_policy(const std::string& path, std::vector<OwnFile> own_files) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "omnisandbox/audit.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/policy_file.h"
 
@@ -24,8 +25,9 @@ struct OwnFile {
   std::string path;
   PathAccess access = PathAccess::none;
 };
-/// The log, and where it is rotated to; none without one.
-std::vector<OwnFile> audit_files(const std::optional<std::string>& log);
+/// The log, and the files that it is or was rotated to; none without one.
+std::vector<OwnFile> audit_files(const std::optional<std::string>& log,
+                                 unsigned kept_files = default_kept_audit_files);
 
 /// The policy's own file is one of `own_files`, to be read only: a tool must not write the next
 /// run's policy.

@@ -50,15 +50,28 @@ TEST_F(OwnFiles, TheAuditLogIsNotTheToolsWhetherItIsThereOrNot) {
     const auto loaded =
         load_policy(policy_file(), audit_files((folder_ / "by-link" / "audit.jsonl").string()));
     ASSERT_TRUE(loaded) << loaded.error().message;
-    for (const char* name : {"audit.jsonl", "audit.jsonl.1"}) {
+    for (const char* name : {"audit.jsonl", "audit.jsonl.1", "audit.jsonl.8"}) {
       for (const char* folder : {"logs", "by-link"}) {
         const fs::path log = folder_ / folder / name;
         EXPECT_FALSE(allows(*loaded, Capability::fs_read, log)) << log;
         EXPECT_FALSE(allows(*loaded, Capability::fs_write, log)) << log;
       }
     }
-    EXPECT_TRUE(allows(*loaded, Capability::fs_write, folder_ / "logs" / "audit.jsonl.2"));
+    EXPECT_TRUE(allows(*loaded, Capability::fs_write, folder_ / "logs" / "audit.jsonl.9"));
   }
+  const std::string log = (folder_ / "logs" / "audit.jsonl").string();
+  EXPECT_TRUE(
+      allows(*load_policy(policy_file(), audit_files(log, 2)), Capability::fs_read, log + ".3"));
+  // What another run has kept.
+  for (const char* number : {".3", ".4"}) {
+    std::ofstream(log + number) << "{}\n";
+  }
+  const auto loaded = load_policy(policy_file(), audit_files(log, 2));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  for (const char* number : {"", ".1", ".2", ".3", ".4"}) {
+    EXPECT_FALSE(allows(*loaded, Capability::fs_read, log + number)) << number;
+  }
+  EXPECT_TRUE(allows(*loaded, Capability::fs_read, log + ".5"));
 }
 
 TEST_F(OwnFiles, WhatThePolicyDoesNotOpenNeedsNoRule) {

@@ -11,6 +11,7 @@
 #include "host_functions/host_functions_impl.h"
 #include "policy/command/absent_command.h"
 #include "policy/compiled_policy.h"
+#include "policy/remedy.h"
 #include "runner/confined_commands.h"
 #include "runner/outcome.h"
 
@@ -38,7 +39,7 @@ tl::expected<std::string, Denial> judge_target(const policy::CompiledPolicy& com
                  .resource = request.target,
                  .rule = std::string(answer.rule),
                  .reason = answer.reason,
-                 .remedy = fmt::format("allowed_commands: [{}]", base::printable(request.target))});
+                 .remedy = policy::command_remedy(answer, request.target, request.args)});
     }
     if (rule.empty()) {
       rule = answer.rule;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/try.h"
-#include "runner/time_left.h"
 
 namespace omnisandbox::runner {
 
@@ -30,8 +29,9 @@ Expected<Evaluation> SnippetRunner::evaluate(const Policy& policy,
                                             .stdin_data = std::move(snippet.stdin_data),
                                             .environment = request.environment,
                                             .name = std::move(snippet.name),
-                                            .timeout = time_until(request.deadline),
-                                            .stop = request.stop});
+                                            .timeout = request.timeout,
+                                            .stop = request.stop,
+                                            .deadline = request.deadline});
 }
 
 }  // namespace omnisandbox::runner

@@ -34,6 +34,9 @@ struct SnippetRequest {
   std::map<std::string, std::string> environment{};  ///< added to the policy's
   std::function<Expected<Snippet>()> read{};         ///< called once, after the policy is loaded
   std::chrono::steady_clock::time_point deadline{};  ///< never later than the policy's own
+  /// The caller's own limit, shorter than the policy's. The deadline is what holds; this is its
+  /// name.
+  std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
 };
 

@@ -34,8 +34,11 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
       TRY(request.module_bytes ? Expected<LoadableModule>(loadable_bytes(
                                      request.target, std::string(*request.module_bytes)))
                                : find_named(request.target));
-  RunOptions options{
-      .args = request.args, .environment = request.environment, .stop = request.stop};
+  RunOptions options{.args = request.args,
+                     .environment = request.environment,
+                     .timeout = request.timeout,
+                     .stop = request.stop,
+                     .deadline = request.deadline};
   if (request.read_stdin) {
     options.stdin_data = TRY(request.read_stdin());
   }
@@ -49,14 +52,12 @@ Expected<Result> WasmBackend::run(const Policy& policy, const RunRequest& reques
                                  {.timeout = time_until(request.deadline), .stop = request.stop});
     }));
     report_compiled(request);
-    options.timeout = time_until(request.deadline);
     return component.run(std::move(options));
   }
   Runtime runtime = TRY(Runtime::create(policy, std::move(runtime_options)));
   TRY(load_content(module,
                    [&](const auto& content) { return runtime.compile(module.name, content); }));
   report_compiled(request);
-  options.timeout = time_until(request.deadline);
   return runtime.execute(module.name, std::move(options));
 }
 

@@ -237,12 +237,13 @@ Expected<Result> Runtime::Impl::run(std::string_view program, RunOptions options
                                     Clock::time_point started, Execute execute) {
   const auto timeout = wasm::effective_timeout(policy_, options);
   auto input = TRY(wasm::make_guest_input(program, policy_.config(), options));
-  auto functions = TRY(HostFunctions::create(policy_, {.audit = options_.audit,
-                                                       .commands = options_.commands,
-                                                       .path_view = PathView::guest,
-                                                       .sandbox = description_.kind,
-                                                       .deadline = started + timeout,
-                                                       .stop = std::move(options.stop)}));
+  auto functions = TRY(HostFunctions::create(
+      policy_, {.audit = options_.audit,
+                .commands = options_.commands,
+                .path_view = PathView::guest,
+                .sandbox = description_.kind,
+                .deadline = wasm::effective_deadline(policy_, options, started),
+                .stop = std::move(options.stop)}));
   wasm::GuestRun guest(functions, *functions.impl().context);
   guest.args = std::move(input.args);
   guest.environment = std::move(input.environment);
@@ -339,7 +340,7 @@ Expected<Result> Runtime::execute(std::string_view name, std::vector<std::string
 
 Expected<Result> Runtime::run(std::span<const std::byte> module_bytes, RunOptions options) {
   const auto started = Clock::now();
-  const auto deadline = started + wasm::effective_timeout(policy(), options);
+  const auto deadline = wasm::effective_deadline(policy(), options, started);
   auto module = impl_->compile(module_bytes, deadline, options.stop);
   if (module) {
     return impl_->execute(unnamed_module, *module, std::move(options), started);

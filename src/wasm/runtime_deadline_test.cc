@@ -71,6 +71,28 @@ TEST(RuntimeDeadline, ARunMayShortenTheTimeoutAndNotLengthenIt) {
             Status::timeout);
 }
 
+TEST(RuntimeDeadline, ItsNameIsTheLimitThatWasSet) {
+  Runtime runtime = make_runtime(with_timeout(seconds(40)));
+  for (const std::string& module : {std::string(spinning_guest), sleeping_guest}) {
+    const auto message = [&](RunOptions options) {
+      const auto started = Clock::now();
+      options.deadline = started + milliseconds(50);
+      const Result result = run_guest(runtime, module, std::move(options));
+      EXPECT_EQ(result.status, Status::timeout);
+      EXPECT_LT(Clock::now() - started, soon);
+      return message_of(result);
+    };
+    EXPECT_THAT(message({}), HasSubstr("after 40 s (timeout)"));
+    EXPECT_THAT(message({.timeout = seconds(30)}), HasSubstr("after 30 s (timeout)"));
+    EXPECT_THAT(message({.timeout = seconds(3600)}), HasSubstr("after 40 s (timeout)"));
+  }
+  // A deadline is no way past the timeout.
+  const Result result =
+      run_guest(runtime, spinning_guest,
+                {.timeout = milliseconds(50), .deadline = Clock::now() + seconds(3600)});
+  EXPECT_THAT(message_of(result), HasSubstr("after 50 ms (timeout)"));
+}
+
 TEST(RuntimeDeadline, AStopEndsLoopsAndSleeps) {
   Runtime runtime = make_runtime(with_timeout(seconds(3600)));
   for (const std::string& module : {std::string(spinning_guest), sleeping_guest}) {

@@ -91,6 +91,28 @@ class Query(Audit):
         denied = [record["resource"] for record in self.records("query", "--answer", "denial")]
         self.assertEqual(denied, ["/etc/shadow", "/etc/passwd"])
 
+    def test_every_rotated_file_is_read_the_oldest_first(self):
+        for number, path in ((9, "/etc/a"), (2, "/etc/b"), (1, "/etc/c")):
+            self.read_file(path)
+            os.rename(self.log, f"{self.log}.{number}")
+        self.read_file("/etc/d")
+        denied = [record["resource"] for record in self.records("query", "--answer", "denial")]
+        self.assertEqual(denied, ["/etc/a", "/etc/b", "/etc/c", "/etc/d"])
+        self.assertEqual([record["resource"] for record in self.records("tail", "-n", "3", "--answer", "denial")], denied[-3:])
+
+    def test_how_many_files_are_kept(self):
+        for number in range(5):
+            with open(self.log, "ab") as log:
+                log.truncate(64 * 1024 * 1024 - 1 + number)  # nothing fits in any more
+            self.assertEqual(self.command("call", "--policy", self.policy_file, "--audit", self.log, "--audit-files", "2", "fs_read",
+                                          "/etc/passwd").code, 126)
+        sizes = [os.path.getsize(f"{self.log}.{number}") for number in (1, 2)]
+        self.assertFalse(os.path.exists(self.log + ".3"))
+        self.assertTrue(all(size > 60 * 1024 * 1024 for size in sizes), sizes)
+        for count in ("0", "101", "-1", "x", "1x", ""):
+            self.assert_ends(self.command("call", "--audit", self.log, "--audit-files", count, "fs_read", "/x"), 2, "--audit-files")
+        self.assert_ends(self.command("call", "--audit-files", "2", "fs_read", "/x"), 2, "--audit")
+
     def test_usage(self):
         self.assert_ends(self.command("audit", "query", "absent.jsonl"), 1, "absent.jsonl")
         self.assert_ends(self.command("audit", "query", self.folder), 2, "not a regular file")

@@ -23,13 +23,15 @@ class Deadline(Case):
         return result
 
     def test_a_loop_and_a_sleep(self):
-        self.assert_timeout("run", "--timeout", "500ms", "--json", self.write("a.wat", support.ENDLESS_LOOP))
+        result = self.assert_timeout("run", "--timeout", "500ms", "--json", self.write("a.wat", support.ENDLESS_LOOP))
+        self.assertIn("500 ms", result["error"]["message"])  # what was asked for, not what was left of it
         result = self.assert_timeout("run", "--timeout", "500ms", "--json", self.write("b.wat", support.ENDLESS_SLEEP))
         self.assertEqual(result["stdout"], "started\n")
 
     def test_the_policys_deadline(self):
         policy = self.policy(timeout="500ms")
-        self.assert_timeout("run", "--policy", policy, "--json", self.write("a.wat", support.ENDLESS_LOOP))
+        result = self.assert_timeout("run", "--policy", policy, "--json", self.write("a.wat", support.ENDLESS_LOOP))
+        self.assertIn("500 ms", result["error"]["message"])
 
     def test_a_flag_cannot_lengthen_it(self):
         policy = self.policy(timeout="500ms")
@@ -82,7 +84,7 @@ class Deadline(Case):
         self.assertEqual(process.wait(timeout=support.HANG_SECONDS), 124)
 
     def test_bad_durations(self):
-        for text in ("0", "0s", "-1s", "forever", "1e9", "", "999999999999999999h"):
+        for text in ("0", "0s", "-1s", "forever", "1e9", "", "999999999999999999h", "999us", "0.0001"):
             self.assert_ends(self.command("run", "--timeout", text, "a.wasm"), 2, "--timeout")
 
     def test_a_file_lock_on_the_audit_log(self):

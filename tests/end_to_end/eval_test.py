@@ -187,6 +187,7 @@ class Hostile(Eval):
             started = time.monotonic()
             result = self.ends("timeout", 124, "--timeout", "700ms", *args)
             self.assertEqual(result["stdout"], "before\n")
+            self.assertIn("700 ms", result["error"]["message"])  # what was asked for, not what was left of it
             self.assertLess(time.monotonic() - started, 60)
         # Slow, and in time.
         self.assertEqual(self.ok("import time; time.sleep(0.2); print('slept')"), "slept\n")
@@ -275,6 +276,36 @@ class JavaScript(Eval):
         self.assertEqual(self.command("eval", *JS, "omnisandbox.exit(4)").code, 4)
         self.assertEqual(self.command("eval", *JS, "Promise.reject(new Error('x'))").code, 1)
         self.assertEqual(self.command("eval", *JS, "let let").code, 1)
+
+    def test_a_rejection_that_nobody_handles(self):
+        for code, shown in (("Promise.reject(new TypeError('no')); 1", "Uncaught (in promise) TypeError: no"),
+                            ("async function f() { throw new Error('late') }\nf();\n1", "Uncaught (in promise) Error: late"),
+                            ("new Promise((_, no) => no({a: 1})); 1", 'Uncaught (in promise) {"a":1}'),
+                            ("Promise.resolve().then(() => {}).then(() => {}).then(() => Promise.reject('deep')); 1",
+                             'Uncaught (in promise) "deep"'),
+                            ("(async () => { await null; await null; throw 7 })(); print('before'); undefined", "Uncaught (in promise) 7")):
+            done = self.command("eval", *JS, code)
+            self.assertEqual((done.code, done.err.splitlines()[0]), (1, shown), f"{code}: {done}")
+            self.assertEqual(done.out, b"before\n" if "before" in code else b"", code)
+        done = self.command("eval", *JS, "async function f() { throw new Error('late') }\nf();\n1")
+        self.assertEqual(done.err.splitlines()[1], "    at f@<snippet>:1:28")
+
+    def test_an_exception_in_a_timer(self):
+        for code in ("setTimeout(() => { throw new Error('timed') }, 0); 1",
+                     "setTimeout(() => { throw new Error('timed') }, 5); new Promise((done) => setTimeout(done, 50))",
+                     "const t = setInterval(() => { throw new Error('timed') }, 1); new Promise((done) => setTimeout(done, 50))"):
+            done = self.command("eval", *JS, code)
+            self.assertEqual((done.code, done.out), (1, b""), f"{code}: {done}")
+            self.assertEqual(done.err.count("Uncaught Error: timed\n    at "), 1, done)
+        self.assertEqual(self.ok(*JS, "new Promise((done) => setTimeout((a, b) => done(a + b), 1, 2, 3))"), "5\n")
+
+    def test_a_rejection_that_is_handled_in_time(self):
+        for code in ("Promise.reject(1).catch(() => {}); 'fine'",
+                     "const p = Promise.reject(1); Promise.resolve().then(() => p.catch(() => {})); 'fine'",
+                     "(async () => { try { await Promise.reject(1) } catch {} })(); 'fine'",
+                     "Promise.allSettled([Promise.reject(1), Promise.reject(2)]); 'fine'",
+                     "(async () => { const p = Promise.reject(1); await null; await p.catch(() => 2); return 'fine' })()"):
+            self.assertEqual(self.ok(*JS, code), '"fine"\n', code)
 
     def test_arguments_stdin_environment(self):
         out = self.ok(*JS, "--stdin", "-", "--env", "NAME=value", "print(omnisandbox.args, omnisandbox.env.NAME, omnisandbox.readStdin())", "a", "-b",

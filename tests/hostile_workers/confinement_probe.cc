@@ -101,12 +101,22 @@ int main() {
     return 2;
   }
   const int folder = ::open("/etc", O_RDONLY | O_DIRECTORY);
+  const int limits = ::open("/proc/self/limits", O_RDONLY);
   const pid_t parent = ::getppid();
   const auto layers = omnisandbox::wasm::worker::confine_this_process(std::uint64_t{1} << 30);
   if (!layers) {
     say(layers.error().message.c_str());
     return 1;
   }
+  char text[4096] = {};
+  const bool has_limits = ::read(limits, text, sizeof text - 1) > 0;
+  const char* core = std::strstr(text, "Max core file size");
+  long soft = -1;
+  long hard = -1;
+  works("no core dump, into a pipe neither",
+        has_limits && core != nullptr &&
+            std::sscanf(core, "Max core file size %ld %ld", &soft, &hard) == 2 && soft == 1 &&
+            hard == 1);
   works("seccomp among the layers", (*layers & omnisandbox::wasm::worker::layer_seccomp) != 0);
   try_what_is_forbidden(parent, folder);
   try_what_is_needed(channel[0]);

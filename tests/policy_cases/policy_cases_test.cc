@@ -8,6 +8,7 @@
 #include "omnisandbox/policy.h"
 #include "omnisandbox/policy_file.h"
 #include "policy_case.h"
+#include "remedy.h"
 
 namespace omnisandbox::policy_cases {
 namespace {
@@ -59,23 +60,28 @@ std::string replaced(std::string text, const std::string& folder) {
   return text;
 }
 
-Expected<Policy> compile(const Case& one, const std::string& folder) {
+Expected<std::vector<Config>> read_layers(const Case& one, const std::string& folder) {
   auto file = parse_policy_file(replaced(one.policy, folder), one.file + ".yaml");
   if (!file) {
     return std::move(file).error();
   }
-  Expected<Policy> policy = Policy::compile(std::move(file->config));
+  std::vector<Config> layers = {std::move(file->config)};
   for (const std::string& text : one.narrower) {
-    if (!policy) {
-      break;
-    }
     auto narrower = parse_policy_file(replaced(text, folder), one.file + ".narrow.yaml");
     if (!narrower) {
       return std::move(narrower).error();
     }
-    policy = policy->narrow(std::move(narrower->config));
+    layers.push_back(std::move(narrower->config));
   }
-  return policy;
+  return layers;
+}
+
+Expected<Policy> compile(const Case& one, const std::string& folder) {
+  const auto layers = read_layers(one, folder);
+  if (!layers) {
+    return layers.error();
+  }
+  return compile_layers(*layers);
 }
 
 class PolicyCases : public testing::TestWithParam<Case> {};
@@ -116,6 +122,27 @@ TEST_P(PolicyCases, AnswerAsWritten) {
     EXPECT_TRUE(!answer.allowed || !answer.rule.empty())
         << "allowed without a rule: " << question.resource;
     EXPECT_TRUE(!answer.allowed || policy->has(question.capability));
+  }
+}
+
+// Whoever follows what a denial proposes, as often as it proposes something, is allowed in the end.
+TEST_P(PolicyCases, RemediesWork) {
+  const Case& one = GetParam();
+  for (const Question& question : one.questions) {
+    if (question.allowed) {
+      continue;
+    }
+    const TemporaryFolder folder;
+    set_up(one.setup, folder.path());
+    const auto layers = read_layers(one, folder.path());
+    ASSERT_TRUE(layers) << layers.error().message;
+    const std::string problem =
+        follow_remedies(*layers, question.capability, expand(question.resource, folder.path()));
+    if (!problem.empty()) {
+      ADD_FAILURE_AT(one.path.c_str(), question.line)
+          << to_string(question.capability) << " " << question.resource.substr(0, 200) << "\n  "
+          << problem;
+    }
   }
 }
 

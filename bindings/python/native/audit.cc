@@ -105,9 +105,10 @@ void bind_audit(nb::module_& module) {
       .def("close", &AuditQueue::close, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("closed", &AuditQueue::closed)
       .def_prop_ro("lost", &AuditQueue::lost);
-  module.def("open_audit_file", [](const nb::bytes& path, std::uint64_t rotate_at_bytes) {
-    return unwrap(open_json_lines_audit(view_of(path), rotate_at_bytes));
-  });
+  module.def("open_audit_file",
+             [](const nb::bytes& path, std::uint64_t rotate_at_bytes, unsigned kept_files) {
+               return unwrap(open_json_lines_audit(view_of(path), rotate_at_bytes, kept_files));
+             });
 }
 
 }  // namespace omnisandbox::python

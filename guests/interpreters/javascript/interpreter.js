@@ -224,21 +224,88 @@ function seedRandom() {
   };
 }
 
+// The engine keeps the promises that were rejected and not handled in a set of its own, and takes out what is handled. It walks
+// through that set once, to report what the image would begin with: the iterator that it makes is all that leads to the set. An
+// iterator goes on with what is added later, as long as it has not met the end.
+const OwnPromise = Promise;
+const newRejected = Promise.reject.bind(Promise);
+const after = setTimeout;
+const then = uncurried(Promise.prototype.then);
+const setIterators = Object.getPrototypeOf(new Set().values());
+const nextOf = uncurried(setIterators.next);
+const ignore = () => {};
+const first = newRejected();
+let rejections;
+Object.defineProperty(setIterators, Symbol.iterator, {
+  configurable: true,
+  value() {
+    delete setIterators[Symbol.iterator];
+    rejections = this;
+    nextOf(rejections);
+    then(first, undefined, ignore);
+    return { next: () => ({ done: true, value: undefined }) };
+  },
+});
+
+/// A promise that was rejected since the last time and that nobody has handled; none: undefined.
+function takeRejection() {
+  const last = newRejected();
+  let found;
+  for (let step = nextOf(rejections); !step.done && step.value !== last; step = nextOf(rejections)) found ??= step.value;
+  then(last, undefined, ignore);
+  return found;
+}
+
+// What is handled before the jobs that are waiting have run counts as handled.
+async function checkRejections() {
+  await new OwnPromise((resolve) => after(resolve, 0));
+  const rejection = takeRejection();
+  if (rejection === undefined) return undefined;
+  return { reason: await new OwnPromise((resolve) => then(rejection, resolve, resolve)) };
+}
+
+// What a timer throws would reach nobody but the engine, which gives up.
+let thrown;
+for (const name of ['setTimeout', 'setInterval']) {
+  const start = globalThis[name];
+  globalThis[name] = (callback, ...rest) => {
+    if (typeof callback !== 'function') return start(callback, ...rest);
+    return start((...args) => {
+      try {
+        callback(...args);
+      } catch (error) {
+        thrown ??= failed(error, '');
+      }
+    }, ...rest);
+  };
+}
+
 const globalEval = eval;
 
 export async function evaluate({ code, name, arguments: args, environment }) {
+  thrown = undefined;
   try {
     seedRandom();
     omnisandbox.args = args;
     omnisandbox.env = fromEntries(environment);
     const value = await globalEval(`${code}\n//# sourceURL=${inOneWord(name)}`);
-    return { exitCode: 0, value: value === undefined ? undefined : show(value, true), outOfMemory: false };
+    const shown = value === undefined ? undefined : show(value, true);
+    const rejection = await checkRejections();
+    if (thrown) return thrown;
+    return rejection ? failed(rejection.reason, ' (in promise)') : { exitCode: 0, value: shown, outOfMemory: false };
   } catch (error) {
-    // So the engine says it; the host knows whether it is true.
-    const outOfMemory = error === 'out of memory';
-    report(`${outOfMemory ? 'InternalError: out of memory' : describe(error)}${framesOf(error)}\n`);
-    return { exitCode: 1, value: undefined, outOfMemory };
+    const outcome = failed(error, '');
+    // What else it has left behind is not the next snippet's, in a session.
+    await new OwnPromise((resolve) => then(checkRejections(), resolve, resolve));
+    return outcome;
   }
+}
+
+function failed(error, where) {
+  // So the engine says it; the host knows whether it is true.
+  const outOfMemory = error === 'out of memory';
+  report(`${outOfMemory ? 'InternalError: out of memory' : describe(error, where)}${framesOf(error)}\n`);
+  return { exitCode: 1, value: undefined, outOfMemory };
 }
 
 // A line of a comment.
@@ -259,9 +326,9 @@ function report(text) {
   }
 }
 
-function describe(error) {
+function describe(error, where) {
   try {
-    return error instanceof OwnError ? `Uncaught ${error}` : `Uncaught ${show(error, true)}`;
+    return `Uncaught${where} ${error instanceof OwnError ? error : show(error, true)}`;
   } catch {
     return 'Uncaught exception';
   }

@@ -13,7 +13,6 @@
 #include "mcp/tool_parts.h"
 #include "mcp/tool_result.h"
 #include "runner/policy_source.h"
-#include "runner/time_left.h"
 
 namespace omnisandbox::mcp {
 namespace {
@@ -108,11 +107,6 @@ Expected<std::vector<std::string>> arguments_of(const ExportedFunction& function
   return arguments;
 }
 
-/// The call's deadline, or the nearer one of the component's own policy, from now on.
-Clock::time_point deadline_under(const ComponentCode& code, Clock::time_point deadline) {
-  return std::min(deadline, Clock::now() + code.call_timeout());
-}
-
 std::function<ToolResult(const ParsedJson&, const CallContext&)> call_of(
     std::shared_ptr<ComponentCode> code, ExportedFunction function) {
   return [code = std::move(code), function = std::move(function)](const ParsedJson& values,
@@ -122,10 +116,9 @@ std::function<ToolResult(const ParsedJson&, const CallContext&)> call_of(
       context.report_stage("loading the component");
       const auto exports = TRY(code->exports(context.deadline, context.stop));
       context.report_stage("running");
-      const auto deadline = deadline_under(*code, context.deadline);
-      const ExportCall called =
-          TRY(exports->call(function.name, arguments,
-                            {.timeout = runner::time_until(deadline), .stop = context.stop}));
+      const ExportCall called = TRY(exports->call(
+          function.name, arguments,
+          {.timeout = code->call_timeout(), .stop = context.stop, .deadline = context.deadline}));
       return export_result(called.result, called.value_json,
                            function.result_can_fail ? ResultKind::can_fail : ResultKind::plain);
     };
@@ -171,11 +164,13 @@ Tool command_tool(const std::shared_ptr<ComponentCode>& code, const CallableFunc
           context.report_stage("loading the component");
           const auto exports = TRY(code->exports(context.deadline, context.stop));
           context.report_stage("running");
-          const auto deadline = deadline_under(*code, deadline_of(arguments, context));
-          const Result result = TRY(exports->run({.args = arguments.text_list("args"),
-                                                  .stdin_data = arguments.text("stdin"),
-                                                  .timeout = runner::time_until(deadline),
-                                                  .stop = context.stop}));
+          const auto limit = code->call_timeout();
+          const Result result =
+              TRY(exports->run({.args = arguments.text_list("args"),
+                                .stdin_data = arguments.text("stdin"),
+                                .timeout = std::min(timeout_of(arguments).value_or(limit), limit),
+                                .stop = context.stop,
+                                .deadline = deadline_of(arguments, context)}));
           return run_result(result);
         };
         auto result = run();

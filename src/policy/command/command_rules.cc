@@ -75,6 +75,9 @@ class RuleGroup {
     last_ = rule;
   }
 
+  // Of "*": null.
+  const ResolvedCommand* command() const { return last_->command; }
+
   // The first listed of the rules that allow; null when none does, and then `refusing` and
   // `problem` tell of one.
   const CompiledRule* find(std::span<const std::string> args, const CompiledRule*& refusing,
@@ -123,6 +126,23 @@ std::string text_of(const CommandRule& rule, std::size_t index) {
 
 CommandAnswer refused(std::string_view rule, std::string reason) {
   return CommandAnswer{.rule = rule, .reason = std::move(reason)};
+}
+
+FurtherRule further_rule_for(std::string_view command, bool needs_file) {
+  if (command == "*") {
+    return FurtherRule::is_no_help;  // a rule of that name means every command, and no file
+  }
+  return needs_file && command.front() == '/' ? FurtherRule::allows_trusted_file
+                                              : FurtherRule::allows;
+}
+
+// Where there are no rules at all.
+CommandAnswer refused_by_empty_list(std::string_view command, bool needs_file) {
+  CommandAnswer answer = refused({}, "allowed_commands lists nothing");
+  if (problem_of_command_name(command).empty()) {
+    answer.further_rule = further_rule_for(command, needs_file);
+  }
+  return answer;
 }
 
 std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -303,11 +323,14 @@ CommandAnswer CommandRules::Index::judge(const TextMap<RuleGroup>& named, std::s
   if (std::string problem = problem_of_call(command, args); !problem.empty()) {
     return refused({}, std::move(problem));
   }
+  const bool needs_file = &named == &by_spelling;
   const CompiledRule* refusing = nullptr;
   std::string problem;
+  // A second rule for the same name finds the same file, or none.
+  bool has_file = true;
   if (const auto group = named.find(command); group != named.end()) {
+    has_file = !needs_file || group->second.command() != nullptr;
     if (const CompiledRule* rule = group->second.find(args, refusing, problem)) {
-      const bool needs_file = &named == &by_spelling;
       if (!needs_file || rule->command != nullptr) {
         return CommandAnswer{.allowed = true,
                              .command = rule->command,
@@ -334,16 +357,17 @@ CommandAnswer CommandRules::Index::judge(const TextMap<RuleGroup>& named, std::s
       problem = std::move(problem_of_star);
     }
   }
-  if (refusing != nullptr) {
-    return refused(refusing->text, std::move(problem));
-  }
-  return refused({}, reason_for_unlisted(command));
+  CommandAnswer answer = refusing != nullptr ? refused(refusing->text, std::move(problem))
+                                             : refused({}, reason_for_unlisted(command));
+  answer.arguments_decided = refusing != nullptr;
+  answer.further_rule = has_file ? further_rule_for(command, needs_file) : FurtherRule::is_no_help;
+  return answer;
 }
 
 CommandAnswer CommandRules::judge(std::string_view command,
                                   std::span<const std::string> args) const {
   if (index_ == nullptr) {
-    return refused({}, "allowed_commands lists nothing");
+    return refused_by_empty_list(command, true);
   }
   return index_->judge(index_->by_spelling, command, args);
 }
@@ -351,7 +375,7 @@ CommandAnswer CommandRules::judge(std::string_view command,
 CommandAnswer CommandRules::judge_by_name(std::string_view command,
                                           std::span<const std::string> args) const {
   if (index_ == nullptr) {
-    return refused({}, "allowed_commands lists nothing");
+    return refused_by_empty_list(command, false);
   }
   CommandAnswer answer = index_->judge(index_->by_written_name, command, args);
   answer.command = nullptr;  // the host's file has nothing to do with the container's

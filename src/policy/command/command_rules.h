@@ -24,6 +24,13 @@ struct ResolvedCommand {
   std::int64_t modified_ns = 0, changed_ns = 0;
 };
 
+/// Whether a command that is refused would be allowed by one more rule that lists it.
+enum class FurtherRule : std::uint8_t {
+  is_no_help,           ///< it is no command's name, or its file is absent or not trusted
+  allows,               ///< as far as can be told without looking for a file
+  allows_trusted_file,  ///< the same, for an absolute path
+};
+
 struct CommandAnswer {
   bool allowed = false;
   const ResolvedCommand* command =
@@ -32,6 +39,8 @@ struct CommandAnswer {
       nullptr;  ///< working folder, environment, limits of the rule that decided
   std::string_view rule;
   std::string reason;
+  FurtherRule further_rule = FurtherRule::is_no_help;  ///< when refused
+  bool arguments_decided = false;  ///< when refused: a rule lists the command, for other arguments
 };
 
 /// The compiled `allowed_commands`. A bare name is looked up once in `search_path`; the file and

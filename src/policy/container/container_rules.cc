@@ -10,6 +10,7 @@
 #include "policy/container/mount_rules.h"
 #include "policy/limits.h"
 #include "policy/path/path_text.h"
+#include "policy/remedy.h"
 
 namespace omnisandbox::policy {
 namespace {
@@ -252,12 +253,11 @@ tl::expected<ContainerCommand, Denial> judge_container_command(const CompiledPol
   for (const CompiledPolicy* layer = &policy; layer != nullptr; layer = layer->base()) {
     const auto judged = layer->commands().judge_by_name(command, args);
     if (!judged.allowed) {
-      return tl::unexpected(
-          Denial{.capability = Capability::exec_run,
-                 .resource = std::string(command),
-                 .rule = std::string(judged.rule),
-                 .reason = judged.reason,
-                 .remedy = fmt::format("allowed_commands: [{}]", base::printable(command))});
+      return tl::unexpected(Denial{.capability = Capability::exec_run,
+                                   .resource = std::string(command),
+                                   .rule = std::string(judged.rule),
+                                   .reason = judged.reason,
+                                   .remedy = command_remedy(judged, command, args)});
     }
     const CommandRule& options = *judged.options;
     if (layer == &policy) {

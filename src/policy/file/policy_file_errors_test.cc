@@ -148,6 +148,8 @@ TEST(PolicyFileErrors, Numbers) {
                                   "sixteen",
                                   "0.5MiB",
                                   "64.0",
+                                  "1048576.0",
+                                  "\"1048576.0\"",
                                   "-16MiB",
                                   "16mib",
                                   "16MiBs",
@@ -200,10 +202,20 @@ TEST(PolicyFileErrors, Durations) {
                                   ".inf",
                                   ".nan",
                                   "true",
-                                  "1 s"}) {
+                                  "1 s",
+                                  "999us",
+                                  "1001us",
+                                  "1ns",
+                                  "0.5ms",
+                                  "0.0001",
+                                  "1.0005s",
+                                  "24h1us"}) {
     expect_body_refused("timeout: " + value, "2:10",
-                        "expected a duration such as 30s, 250ms or 1m30s, from 1ms to 24h");
+                        "expected a duration such as 30s, 250ms or 1m30s, from 1ms to 24h in whole "
+                        "milliseconds");
   }
+  expect_body_refused("timeout: 999us", "2:10", "timeout: found the text \"999us\"");
+  expect_body_refused("docker: {pull_timeout: 999us}", "2:24", "docker.pull_timeout: found");
   expect_body_refused("allowed_commands: [{command: ls, timeout: 2x}]", "2:43",
                       "allowed_commands[0].timeout: found the text \"2x\"");
 }

@@ -133,11 +133,13 @@ std::string yaml_spelling(std::string_view text) {
            (character >= 'A' && character <= 'Z') ||
            std::string_view("/._-").find(character) != std::string_view::npos;
   });
+  if (safe && text[0] != '-' && text[0] != '.' && core_type(text).empty()) {
+    return std::string(text);
+  }
   // As JSON, which is YAML; what cannot be shown is escaped there.
-  return safe && text[0] != '-' && text[0] != '.' && core_type(text).empty()
-             ? std::string(text)
-             : nlohmann::json(std::string(text))
-                   .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  const bool only_ascii = base::printable(text, text.size()) != text;
+  return nlohmann::json(std::string(text))
+      .dump(-1, ' ', only_ascii, nlohmann::json::error_handler_t::replace);
 }
 
 Error ValueReader::error(FilePosition position, std::string_view message) const {
@@ -192,9 +194,9 @@ Expected<std::uint64_t> ValueReader::read_number(const Key& key, const YamlNode&
     if (failure == std::errc() && end == node.text.data() + node.text.size()) {
       value = number;
     }
-  } else if (key.type != KeyType::count && is_scalar(node) &&
-             skip_digits(node.text, 0) != node.text.size()) {
-    // With a unit. "16" in quotes stays an error: bytes or MiB, nobody knows.
+  } else if (key.type != KeyType::count && is_scalar(node) && !node.text.empty() &&
+             !is_digit(node.text.back())) {
+    // With a unit. "16" in quotes stays an error, as 1048576.0 does: bytes or MiB, nobody knows.
     value = base::parse_byte_size(node.text);
     if (value && key.type == KeyType::mebibytes) {
       if (*value % mebibyte != 0) {
@@ -218,7 +220,7 @@ Expected<std::chrono::milliseconds> ValueReader::read_duration(const Key& key, c
       static_cast<std::uint64_t>(value->count()) > key.maximum) {
     return unexpected(
         node, where,
-        fmt::format("a duration such as 30s, 250ms or 1m30s, from {} to {}",
+        fmt::format("a duration such as 30s, 250ms or 1m30s, from {} to {} in whole milliseconds",
                     show_quantity(key, key.minimum), show_quantity(key, key.maximum)));
   }
   return *value;

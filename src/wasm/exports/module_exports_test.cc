@@ -189,6 +189,18 @@ TEST(ComponentExports, AResultBeyondTheOutputLimitIsTooLarge) {
   EXPECT_EQ(call(exports, "add", {"2", "-5"}).value_json, "-3");  // goes on
 }
 
+TEST(ComponentExports, ADeadlineIsToldByTheNameOfTheTimeout) {
+  ModuleExports exports = load(lists, {.timeout = 40s});
+  const auto message = [&](RunOptions options) {
+    options.deadline = std::chrono::steady_clock::now() + 50ms;
+    const Result result = call(exports, "spin", {}, std::move(options)).result;
+    EXPECT_EQ(result.status, Status::timeout);
+    return wasm::message_of(result);
+  };
+  EXPECT_NE(message({}).find("after 40 s (timeout)"), std::string::npos);
+  EXPECT_NE(message({.timeout = 30s}).find("after 30 s (timeout)"), std::string::npos);
+}
+
 TEST(ComponentExports, EndsAreTold) {
   ModuleExports exports = load(lists);
   EXPECT_EQ(call(exports, "spin", {}, {.timeout = 100ms}).result.status, Status::timeout);

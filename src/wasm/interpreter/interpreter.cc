@@ -131,15 +131,17 @@ Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, Evaluate
                            .stdin_data = std::move(options.stdin_data),
                            .environment = std::move(options.environment),
                            .timeout = options.timeout,
-                           .stop = options.stop};
+                           .stop = options.stop,
+                           .deadline = options.deadline};
     const auto timeout = wasm::effective_timeout(policy_, run_options);
     auto input = TRY(wasm::make_guest_input(options.name, policy_.config(), run_options));
-    auto functions = TRY(HostFunctions::create(policy_, {.audit = options_.audit,
-                                                         .commands = options_.commands,
-                                                         .path_view = PathView::guest,
-                                                         .sandbox = std::string(sandbox_kind),
-                                                         .deadline = started + timeout,
-                                                         .stop = std::move(options.stop)}));
+    auto functions = TRY(HostFunctions::create(
+        policy_, {.audit = options_.audit,
+                  .commands = options_.commands,
+                  .path_view = PathView::guest,
+                  .sandbox = std::string(sandbox_kind),
+                  .deadline = wasm::effective_deadline(policy_, run_options, started),
+                  .stop = std::move(options.stop)}));
     if (used != nullptr) {
       functions.impl().context->continue_quotas(std::move(used));
     }

@@ -410,6 +410,37 @@ TEST(InterpreterSession, KeepsItsVariables) {
   }
 }
 
+TEST(InterpreterSession, ARejectionIsTheSnippetsThatLeftIt) {
+  Interpreter javascript = make(Language::javascript);
+  auto session = javascript.open_session();
+  ASSERT_TRUE(session);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(run(*session, "'good'").value, "\"good\"");
+    const auto left = run(*session, "Promise.reject(new Error('left')); Promise.reject(2); 1");
+    EXPECT_EQ(left.result.exit_code, 1);
+    EXPECT_EQ(left.value, std::nullopt);
+    EXPECT_NE(left.result.stderr_data.find("Uncaught (in promise) Error: left"), std::string::npos)
+        << left.result.stderr_data;
+    EXPECT_EQ(run(*session, "Promise.reject(3); throw new Error('first')").result.exit_code, 1);
+    EXPECT_EQ(run(*session, "Promise.reject(4).catch((n) => n + 1)").value, "5");
+    EXPECT_EQ(run(*session, "globalThis.setTimeout = 1; 6").value, "6");
+  }
+}
+
+TEST(InterpreterSession, ADeadlineIsToldByTheNameOfTheTimeout) {
+  Interpreter python = make(Language::python, {.timeout = 40s});
+  auto session = python.open_session();
+  ASSERT_TRUE(session);
+  const auto message = [](auto& evaluator, EvaluateOptions options) {
+    options.deadline = std::chrono::steady_clock::now() + 200ms;
+    const Result result = run(evaluator, "while True: pass", std::move(options)).result;
+    EXPECT_EQ(result.status, Status::timeout);
+    return wasm::message_of(result);
+  };
+  EXPECT_NE(message(python, {}).find("after 40 s (timeout)"), std::string::npos);
+  EXPECT_NE(message(*session, {.timeout = 30s}).find("after 30 s (timeout)"), std::string::npos);
+}
+
 TEST(InterpreterSession, GoesOnAfterAnExceptionAndEndsWithADeadline) {
   Interpreter python = make(Language::python);
   auto session = python.open_session();

@@ -61,4 +61,11 @@ std::chrono::milliseconds effective_timeout(const Policy& policy, const RunOptio
   return std::clamp(*options.timeout, std::chrono::milliseconds(0), longest);
 }
 
+std::chrono::steady_clock::time_point effective_deadline(
+    const Policy& policy, const RunOptions& options,
+    std::chrono::steady_clock::time_point started) {
+  const auto end = started + effective_timeout(policy, options);
+  return std::min(end, options.deadline.value_or(end));
+}
+
 }  // namespace omnisandbox::wasm

@@ -24,5 +24,8 @@ Expected<GuestInput> make_guest_input(std::string_view program, const Config& co
 
 /// The policy's timeout, or the run's where that is shorter.
 std::chrono::milliseconds effective_timeout(const Policy& policy, const RunOptions& options);
+/// When a run that began at `started` ends: after that time, or at its own deadline.
+std::chrono::steady_clock::time_point effective_deadline(
+    const Policy& policy, const RunOptions& options, std::chrono::steady_clock::time_point started);
 
 }  // namespace omnisandbox::wasm

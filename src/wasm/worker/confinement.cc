@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "linux/core_dumps.h"
 #include "linux/fd.h"
 #include "linux/landlock_calls.h"
 #include "linux/privilege_calls.h"
@@ -176,7 +177,7 @@ constexpr std::uint64_t max_open_files = 1024;
 Expected<std::uint32_t> confine_this_process(std::uint64_t data_bytes) {
   std::uint32_t layers = layer_seccomp;
   TRY(check_single_thread());
-  TRY(limit(RLIMIT_CORE, 0));
+  TRY(limit(RLIMIT_CORE, linux_::no_core_dump));
   TRY(limit(RLIMIT_FSIZE, max_file_bytes));
   TRY(limit(RLIMIT_NOFILE, max_open_files));
 #ifndef OMNISANDBOX_WORKER_UNDER_SANITIZERS  // they map terabytes of their own

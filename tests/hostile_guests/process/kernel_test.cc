@@ -24,6 +24,8 @@ TEST_F(Kernel, CallsThatReachBeyondAreRefused) {
             HasSubstr("refused: io_uring_setup: ENOSYS"), HasSubstr("refused: lease: EPERM"),
             HasSubstr("refused: lease in a wide number: EPERM"),
             HasSubstr("refused: news of a folder: EPERM"), HasSubstr("refused: TIOCSTI: EPERM"),
+            HasSubstr("refused: TIOCSETD: EPERM"),
+            HasSubstr("refused: TIOCSETD with high bits: EPERM"),
             HasSubstr("refused: clone3: ENOSYS")));
 }
 
@@ -44,7 +46,8 @@ TEST_F(Kernel, NothingIsInherited) {
   const Result result = attack({"inherited"});
   EXPECT_THAT(result.stdout_data,
               AllOf(HasSubstr("CapEff:\t0000000000000000"), HasSubstr("CapPrm:\t0000000000000000"),
-                    HasSubstr("CapBnd:\t0000000000000000"), HasSubstr("NoNewPrivs:\t1")));
+                    HasSubstr("CapBnd:\t0000000000000000"), HasSubstr("NoNewPrivs:\t1"),
+                    HasSubstr("refused: core dumps")));
 }
 
 TEST_F(Kernel, TheHostIsNotInSight) {
@@ -78,9 +81,11 @@ TEST_F(Kernel, ATerminalIsTheCommandsOwnAndTakesNoInjectedInput) {
   Config policy = config();
   const Result result = must_run(policy, hostile(), {"in_terminal"},
                                  {.stdin_data = "typed\n", .streams = CommandStreams::terminal});
-  EXPECT_THAT(result.stdout_data, AllOf(HasSubstr("terminals: 111"), HasSubstr("foreground: 1"),
-                                        HasSubstr("read typed"), HasSubstr("end of input: 1"),
-                                        HasSubstr("refused: TIOCSTI"), Not(HasSubstr("ESCAPED"))));
+  EXPECT_THAT(result.stdout_data,
+              AllOf(HasSubstr("terminals: 111"), HasSubstr("foreground: 1"),
+                    HasSubstr("read typed"), HasSubstr("end of input: 1"),
+                    HasSubstr("refused: TIOCSTI"), HasSubstr("line discipline: 0"),
+                    HasSubstr("refused: TIOCSETD"), Not(HasSubstr("ESCAPED"))));
   EXPECT_EQ(result.stderr_data, "");
   EXPECT_THAT(must_run(policy, hostile(), {"in_terminal"}).stdout_data,
               HasSubstr("terminals: 000"));

@@ -148,6 +148,10 @@ TEST_F(Refusals, SystemCallsFailAsWithoutTheReportAndAreTold) {
   EXPECT_THAT(explained(config(), hostile(), {"sockets"}).refusals->entries,
               Contains(refusal(RefusedThing::system_call, "call", "socket (internet)", "seccomp",
                                "capabilities: [net_http]")));
+  // No line of a policy allows these.
+  for (const Refusal& entry : explained(config(), hostile(), {"sockets"}).refusals->entries) {
+    EXPECT_EQ(entry.remedy.empty(), entry.name != "socket (internet)") << entry.name;
+  }
   EXPECT_THAT(names(explained(config(), hostile(), {"needed_calls"})), "");
 }
 

@@ -99,10 +99,13 @@ class AuditLog:
 
 
 class AuditFile:
-    """Appends one JSON line a record to a file (mode 0600), and moves it to `path`.1 at `rotate_at_bytes`."""
+    """Appends one JSON line a record to a file (mode 0600), and moves it to `path`.1 at `rotate_at_bytes`.
 
-    def __init__(self, path: str | os.PathLike[str], rotate_at_bytes: int = 64 * 1024 * 1024) -> None:
-        self._native = _native.open_audit_file(os.fsencode(path), rotate_at_bytes)
+    What was there moves to `path`.2 and so on; `kept_files` (1 to 100) of these are kept.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rotate_at_bytes: int = 64 * 1024 * 1024, kept_files: int = 8) -> None:
+        self._native = _native.open_audit_file(os.fsencode(path), rotate_at_bytes, kept_files)
 
 
 #: A log, or the path of a file.

@@ -20,7 +20,7 @@ class Denial:
     rule: str
     #: One sentence: why.
     reason: str
-    #: The policy line that would allow it; empty where nothing can.
+    #: The policy line, or the change of one, that would allow it; empty where nothing can.
     remedy: str
 
 

@@ -22,7 +22,7 @@ class Explanation:
     #: The rule that decided; empty when none matched.
     rule: str
     reason: str
-    #: When refused: the policy line that would allow it.
+    #: When refused: the policy line, or the change of one, that would allow it.
     remedy: str
 
     def __bool__(self) -> bool:

@@ -21,7 +21,7 @@ class Refusal:
     reason: str
     #: The policy's rule that refused it; empty: no rule allows it.
     rule: str
-    #: The policy line that would allow it; empty where nothing can.
+    #: The policy line, or the change of one, that would allow it; empty where nothing can.
     remedy: str
     #: How often.
     count: int
