@@ -162,14 +162,48 @@ std::optional<Message> decoded(std::string_view bytes) {
   return message;
 }
 
+// Goes over a message as Writer does, and writes nothing.
+class Measure {
+ public:
+  template <class T>
+  requires(std::integral<T> || std::is_enum_v<T>) void operator()(const T&) { bytes_ += sizeof(T); }
+  void operator()(const std::string& text) {
+    bytes_ += sizeof(std::uint32_t) + text.size();
+    fits_ &= text.size() <= max_plan_text_bytes;
+  }
+  template <class T>
+  void operator()(const std::vector<T>& list) {
+    bytes_ += sizeof(std::uint32_t);
+    fits_ &= list.size() <= max_plan_entries;
+    for (const T& entry : list) {
+      visit(*this, entry);
+    }
+  }
+  bool fits() const { return fits_ && bytes_ <= max_plan_bytes; }
+
+ private:
+  std::size_t bytes_ = 0;
+  bool fits_ = true;
+};
+
+template <class Message>
+bool fits(const Message& message) {
+  Measure measure;
+  visit(measure, message);
+  return measure.fits();
+}
+
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
 bool is_usable(const ViewStep& step) {
-  return step.kind <= StepKind::pin && step.target.starts_with('/') && !has_nul(step.target) &&
+  return step.kind <= StepKind::keep && step.target.starts_with('/') && !has_nul(step.target) &&
          (step.kind == StepKind::text_file || !has_nul(step.source));
 }
 
 }  // namespace
+
+bool is_within_bounds(const LaunchPlan& plan) { return fits(plan); }
+bool is_within_bounds(const CommandStart& start) { return fits(start); }
 
 std::string encode(const LaunchPlan& plan) { return encoded(plan); }
 std::string encode(const CommandStart& start) { return encoded(start); }

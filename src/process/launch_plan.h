@@ -32,6 +32,7 @@ enum class StepKind : std::uint8_t {
   process_tree,  ///< a fresh /proc of the new process namespace
   mask,          ///< what is at `target` becomes an empty file or folder that nobody may open
   pin,           ///< `target` onto itself: cannot be renamed or removed
+  keep,          ///< the folder `target` cannot be renamed or removed (see ViewCovers)
 };
 
 enum StepFlags : std::uint8_t {
@@ -44,8 +45,8 @@ enum StepFlags : std::uint8_t {
 
 /// One entry of the view, carried out in order. Sources are canonical host paths, found without
 /// following any link; what is found must have the identity that is noted here. So must what
-/// `mask`, `pin` and `private_tree` find at their target: their names were seen a moment ago, in
-/// folders that others may change.
+/// `mask`, `pin`, `keep` and `private_tree` find at their target: their names were seen a moment
+/// ago, in folders that others may change.
 struct ViewStep {
   StepKind kind = StepKind::directory;
   std::uint8_t flags = 0;
@@ -109,6 +110,10 @@ std::string encode(const LaunchPlan& plan);
 std::string encode(const CommandStart& start);
 std::optional<LaunchPlan> decode_plan(std::string_view bytes);
 std::optional<CommandStart> decode_start(std::string_view bytes);
+
+/// Whether the launcher takes it: no list and no text beyond the bounds.
+bool is_within_bounds(const LaunchPlan& plan);
+bool is_within_bounds(const CommandStart& start);
 
 /// Each message to the launcher: its length in 4 bytes, and the wire form.
 std::string framed(std::string_view message);

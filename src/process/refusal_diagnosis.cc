@@ -237,7 +237,7 @@ bool RefusalDiagnosis::landlock_opens(std::string_view guest, std::uint64_t acce
 
 bool RefusalDiagnosis::is_kept_in_place(std::string_view guest) const {
   return std::any_of(walls_.steps.begin(), walls_.steps.end(), [&](const ViewStep& step) {
-    return step.kind == StepKind::pin && step.target == guest;
+    return step.kind == StepKind::keep && step.target == guest;
   });
 }
 

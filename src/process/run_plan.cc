@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "linux/file_system.h"
 #include "policy/compiled_policy.h"
+#include "policy/limits.h"
 #include "process/filter_program.h"
 #include "process/step_identity.h"
 #include "process/view_builder.h"
@@ -136,6 +137,20 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   start.environment = environment_of(request.policy, judged, request.job, proxied,
                                      plan.private_folder ? plan.private_folder->path() : "/tmp");
   start.working_dir = std::move(view.working_dir);
+  if (!is_within_bounds(walls)) {
+    return base::make_error(ErrorKind::limit,
+                            "the policy hides or narrows too much for a command's walls: {} places "
+                            "in the folders that it opens, {} at most with all that lies around "
+                            "them; open narrower folders, or remove what is hidden in them",
+                            walls.steps.size(), max_plan_entries);
+  }
+  if (!is_within_bounds(start)) {
+    return base::make_error(ErrorKind::invalid_argument,
+                            "the arguments or the environment are too large: {} MiB together, {} "
+                            "MiB each and {} of them at most",
+                            max_plan_bytes / policy::mebibyte,
+                            max_plan_text_bytes / policy::mebibyte, max_plan_entries);
+  }
   return plan;
 }
 

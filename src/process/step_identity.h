@@ -20,6 +20,14 @@ inline void note_identity(ViewStep& step, const struct stat& status) {
   }
 }
 
+/// Of what is covered: which file it is, and a stamp that only comparing plans looks at. Where it
+/// was written since, the cover fits all the same; but a name that was removed and made anew lost
+/// the cover of a sandbox that was prepared before, and may have the same inode number.
+inline void note_covered(ViewStep& step, const struct stat& status) {
+  note_identity(step, status);
+  step.changed_ns = nanoseconds_of(status.st_ctim);
+}
+
 /// Whether `status` is the file that the step was made for, unchanged where the step says so.
 inline bool is_same_file(const ViewStep& step, const struct stat& status) {
   if (status.st_dev != step.device || status.st_ino != step.inode) {

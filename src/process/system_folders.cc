@@ -12,6 +12,7 @@
 
 #include "linux/file_system.h"
 #include "linux/landlock_calls.h"
+#include "policy/path/path_text.h"
 #include "process/step_identity.h"
 
 namespace omnisandbox::process {
@@ -122,6 +123,27 @@ std::string_view interpreter_of(std::string_view program) {
   return {};
 }
 
+// Whether everybody on this machine sees the folder as a part of the system: nobody but root can
+// put anything there, and it lies in nobody's home.
+bool is_part_of_the_system(std::string_view folder) {
+  for (const std::string_view home : {"/root", "/home", "/tmp", "/var", "/srv", "/mnt", "/media"}) {
+    if (policy::is_at_or_beneath(folder, home)) {
+      return false;
+    }
+  }
+  for (std::string_view at = folder;; at = folder_of(at)) {
+    struct stat status {};
+    if (::lstat(std::string(at).c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
+        status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+        (status.st_mode & S_IXOTH) == 0) {
+      return false;
+    }
+    if (at == "/") {
+      return true;
+    }
+  }
+}
+
 // The folders whose libraries may be mapped as code: the fewer, the less a loader can start that is
 // no program of the policy's.
 std::set<std::string, std::less<>> code_folders(const ViewRequest& request, SystemStamp& stamp) {
@@ -132,12 +154,10 @@ std::set<std::string, std::less<>> code_folders(const ViewRequest& request, Syst
     if (const auto interpreter = interpreter_of(base_name(program.path)); !interpreter.empty()) {
       wanted.insert(interpreter);
     }
-    // A program outside of the usual folders brings its libraries along: PREFIX/bin, PREFIX/lib.
-    const std::string_view folder = folder_of(program.path);
-    const std::string_view prefix = folder_of(folder);
-    if (base_name(folder) == "bin" && prefix != "/" && prefix != "/usr" && prefix != "/usr/local") {
-      folders.insert(std::string(prefix) + "/lib");
-      folders.insert(std::string(prefix) + "/lib64");
+    for (const std::string& folder : own_libraries_of(program.path)) {
+      if (is_part_of_the_system(folder)) {
+        folders.insert(folder);
+      }
     }
   }
   if (wanted.empty()) {
@@ -156,6 +176,15 @@ std::set<std::string, std::less<>> code_folders(const ViewRequest& request, Syst
 }
 
 }  // namespace
+
+std::vector<std::string> own_libraries_of(std::string_view program) {
+  const std::string_view folder = folder_of(program);
+  const std::string_view prefix = folder_of(folder);
+  if (base_name(folder) != "bin" || prefix == "/" || prefix == "/usr" || prefix == "/usr/local") {
+    return {};
+  }
+  return {std::string(prefix) + "/lib", std::string(prefix) + "/lib64"};
+}
 
 bool identify(ViewStep& step) {
   const auto handle = linux_::open_at2(AT_FDCWD, step.source, O_PATH | O_NOFOLLOW, 0,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,11 @@ namespace omnisandbox::process {
 /// a few files of /etc. No program is in it: those come one by one. `stamp` notes all that was
 /// looked at; SystemParts keeps the answer by it.
 void add_system_folders(const ViewRequest& request, FileViewPlan& plan, SystemStamp& stamp);
+
+/// Where a program outside of the usual folders brings its libraries along: PREFIX/lib and
+/// PREFIX/lib64 of PREFIX/bin/program. They belong to the system's part where nobody but root can
+/// write there and they lie in nobody's home; else the policy has to open them.
+std::vector<std::string> own_libraries_of(std::string_view program);
 
 /// The programs themselves, each a mount of its own that may be executed, under the path that the
 /// policy resolved and under the name that it lists.

@@ -66,14 +66,24 @@ class ViewBuilder {
       }
     }
     TRY(hide_closed_paths());
-    plan_.hides_something = covers_.hides_something();
-    std::move(covers_.placed().begin(), covers_.placed().end(), std::back_inserter(opened_));
+    show_code_again();
+    plan_.hides_something |= covers_.hides_something();
+    for (ViewStep& step : covers_.placed()) {
+      opened_.emplace_back(std::move(step));
+    }
     // Parents before what lies in them, so that each lands on what was mounted before.
     std::stable_sort(opened_.begin(), opened_.end(), [](const auto& left, const auto& right) {
-      return left.target.size() < right.target.size();
+      return left.step.target.size() < right.step.target.size();
     });
     add_places();
-    std::move(opened_.begin(), opened_.end(), std::back_inserter(plan_.steps));
+    for (Opened& opened : opened_) {
+      const bool is_twice = !opened.kept.empty();
+      if (is_twice) {
+        plan_.steps.push_back(opened.step);
+        std::move(opened.kept.begin(), opened.kept.end(), std::back_inserter(plan_.steps));
+      }
+      plan_.steps.push_back(std::move(opened.step));
+    }
     std::move(covers_.masks().begin(), covers_.masks().end(), std::back_inserter(plan_.steps));
     std::move(late_.begin(), late_.end(), std::back_inserter(plan_.steps));
     add_programs(request_, plan_);
@@ -94,10 +104,10 @@ class ViewBuilder {
     }
     plan_.private_access = landlock_read | landlock_write | landlock::make_sock;
     plan_.landlock_paths.push_back({"/tmp", plan_.private_access});
-    opened_.push_back({.kind = StepKind::private_tree,
-                       .target = "/tmp",
-                       .size_bytes = request_.private_bytes,
-                       .file_count = request_.private_files});
+    opened_.emplace_back(ViewStep{.kind = StepKind::private_tree,
+                                  .target = std::string(temporary_folder),
+                                  .size_bytes = request_.private_bytes,
+                                  .file_count = request_.private_files});
     // Above all roots, "/" included.
     FileViewPlan devices;
     add_devices(devices);
@@ -114,6 +124,8 @@ class ViewBuilder {
     }
     const std::string guest = roots_.guest_path_of(path, root);
     plan_.renames_something |= guest != path;
+    const ViewAccess around = roots_.access_of(policy::parent_of(path));
+    plan_.hides_something |= (around.reads && !access.reads) || (around.writes && !access.writes);
     const struct stat status = TRY(linux_::stat_of(root.handle));
     ViewStep step{.kind = StepKind::bind, .flags = step_no_exec, .source = path, .target = guest};
     note_identity(step, status);
@@ -123,13 +135,15 @@ class ViewBuilder {
       TRY(use_current_file(root, step));
     }
     TRY(check_not_readable(path, guest, access));
-    if (guest == "/tmp") {
-      std::erase_if(opened_, [](const ViewStep& other) { return other.target == "/tmp"; });
+    if (guest == temporary_folder) {
+      std::erase_if(opened_,
+                    [](const Opened& other) { return other.step.target == temporary_folder; });
     }
-    opened_.push_back(std::move(step));
+    Opened& opened = opened_.emplace_back(std::move(step));
     add_landlock(guest, access);
     if (S_ISDIR(status.st_mode)) {
       TRY(covers_.search(root, path, guest));
+      opened.kept = std::move(covers_.kept());
     }
     return {};
   }
@@ -155,20 +169,55 @@ class ViewBuilder {
         base::printable(path), readable->path);
   }
 
-  // What a rule closes inside the folders that every command sees.
+  static bool holds_code(const ViewStep& step) {
+    return step.kind == StepKind::bind && (step.flags & (step_no_exec | step_is_file)) == 0;
+  }
+
+  bool is_opened(std::string_view path) const {
+    return std::any_of(opened_.begin(), opened_.end(), [path](const Opened& opened) {
+      return opened.step.kind == StepKind::bind &&
+             policy::is_at_or_beneath(path, opened.step.target);
+    });
+  }
+
+  // A root shows what is in it as data. The system's libraries are needed as code all the same, and
+  // so are those that a listed program brings along, where the command cannot write to them.
+  void show_code_again() {
+    for (const ViewStep& step : plan_.steps) {
+      if (holds_code(step) && is_opened(step.target)) {
+        opened_.emplace_back(step);
+      }
+    }
+    for (const ProgramFile& program : request_.programs) {
+      for (const std::string& folder : own_libraries_of(program.path)) {
+        const ViewAccess access = roots_.access_of(folder);
+        ViewStep step{.kind = StepKind::bind,
+                      .flags = step_read_only | step_optional,
+                      .source = folder,
+                      .target = folder};
+        if (access.reads && !access.writes && roots_.has_same_name(folder) && identify(step)) {
+          opened_.emplace_back(std::move(step));
+        }
+      }
+    }
+  }
+
+  // What a rule closes inside the folders that every command sees; the libraries as a whole, which
+  // no program starts without, excepted.
   Expected<void> hide_closed_paths() {
     std::set<std::string_view> closed;
     for (const CompiledPolicy* layer = &policy_; layer != nullptr; layer = layer->base()) {
       closed.insert(layer->paths().closed_paths().begin(), layer->paths().closed_paths().end());
     }
-    const auto covers = [](const std::vector<ViewStep>& steps, std::string_view path) {
-      return std::any_of(steps.begin(), steps.end(), [path](const ViewStep& step) {
-        return step.kind == StepKind::bind && policy::is_at_or_beneath(path, step.target);
-      });
-    };
     for (const std::string_view path : closed) {
+      bool is_shown = false;
+      bool holds_libraries = false;
+      for (const ViewStep& step : plan_.steps) {
+        is_shown |= step.kind == StepKind::bind && policy::is_at_or_beneath(path, step.target);
+        holds_libraries |= holds_code(step) && policy::is_at_or_beneath(step.target, path);
+      }
       // In a folder that the policy opens the search has found it.
-      if (!covers(plan_.steps, path) || covers(opened_, path)) {
+      if (!is_shown || holds_libraries || is_opened(path)) {
         continue;
       }
       const auto file = linux_::open_at2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0,
@@ -205,12 +254,12 @@ class ViewBuilder {
   // What stands in a file system of the run's own needs a place there, and that is no file of the
   // command's.
   void add_places() {
-    for (ViewStep& tree : opened_) {
+    for (auto& [tree, kept] : opened_) {
       if (tree.kind != StepKind::private_tree) {
         continue;
       }
       std::set<std::string> places;
-      for (const ViewStep& step : opened_) {
+      for (const auto& [step, kept_in_it] : opened_) {
         const bool needs_place = step.kind != StepKind::pin && step.target != tree.target &&
                                  policy::is_at_or_beneath(step.target, tree.target);
         for (std::string_view place = step.target; needs_place && place != tree.target;
@@ -245,13 +294,20 @@ class ViewBuilder {
     plan_.working_dir = "/tmp";
   }
 
+  // Where `kept` is not empty, the root is mounted twice, and these in the copy beneath.
+  struct Opened {
+    explicit Opened(ViewStep its_step) : step(std::move(its_step)) {}
+    ViewStep step;
+    std::vector<ViewStep> kept{};
+  };
+
   const ViewRequest& request_;
   const CompiledPolicy& policy_;
   const ViewRoots roots_;
   ViewCovers covers_;
   FileViewPlan plan_;
-  std::vector<ViewStep> opened_;  // roots and what is narrower in them
-  std::vector<ViewStep> late_;    // what lies over all of them
+  std::vector<Opened> opened_;  // roots and what is narrower in them
+  std::vector<ViewStep> late_;  // what lies over all of them
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "linux/file_system.h"
+#include "policy/limits.h"
 #include "policy/path/path_text.h"
 #include "process/step_identity.h"
 
@@ -39,38 +40,29 @@ ViewCovers::ViewCovers(const ViewRoots& roots, std::chrono::steady_clock::time_p
     : roots_(roots),
       walk_(*this, {.max_entries = policy::max_searched_entries, .deadline = deadline}) {}
 
-// `stamp`: an inode number can be another file's right after the first one was removed.
-void ViewCovers::hide(const std::string& path, std::string target, const struct stat& status,
-                      std::uint8_t stamp) {
+void ViewCovers::hide(const std::string& path, std::string target, const struct stat& status) {
   hides_something_ = true;
   if (roots_.has_opening_below(path)) {
     // A longer rule opens a part of it again, which needs a place to stand.
     ViewStep tree{.kind = StepKind::private_tree,
-                  .flags = static_cast<std::uint8_t>(step_read_only | stamp),
+                  .flags = step_read_only,
                   .target = std::move(target),
                   .size_bytes = 65536,
                   .file_count = 1024};
-    note_identity(tree, status);
+    note_covered(tree, status);
     placed_.push_back(std::move(tree));
     return;
   }
-  ViewStep mask{.kind = StepKind::mask, .flags = stamp, .target = std::move(target)};
-  note_identity(mask, status);
+  ViewStep mask{.kind = StepKind::mask, .target = std::move(target)};
+  note_covered(mask, status);
   masks_.push_back(std::move(mask));
-}
-
-void ViewCovers::pin(std::string target, std::uint8_t flags, const struct stat& status) {
-  if (!pinned_.insert(target).second) {
-    return;
-  }
-  ViewStep step{.kind = StepKind::pin, .flags = flags, .target = std::move(target)};
-  note_identity(step, status);
-  placed_.push_back(std::move(step));
 }
 
 // Everything below whose access is not its folder's is hidden or made read-only.
 Expected<void> ViewCovers::search(const PathRoot& root, const std::string& path,
                                   const std::string& guest) {
+  kept_.clear();
+  kept_below_.clear();
   TRY(hide_special_folders(root, path, guest));
   if (!roots_.may_hide_anything_below(path)) {
     return {};
@@ -79,9 +71,8 @@ Expected<void> ViewCovers::search(const PathRoot& root, const std::string& path,
   searched_is_writable_ = roots_.access_of(path).writes;
   searched_path_ = path;
   searched_guest_ = guest;
-  kept_.clear();
   auto done = walk_.walk(root.handle, std::max(path.size(), guest.size()));
-  return done ? keep_in_place() : explain(std::move(done).error(), path);
+  return done ? plan_kept() : explain(std::move(done).error(), path);
 }
 
 Error ViewCovers::explain(Error error, const std::string& path) {
@@ -107,8 +98,7 @@ Expected<void> ViewCovers::hide_special_folders(const PathRoot& root, const std:
     }
     const auto status = linux_::stat_at(root.handle, special.substr(1));  // `path` is "/"
     if (status) {
-      // They change all the time, and nobody replaces them.
-      hide(std::string(special), guest_name(guest, path, special), *status, 0);
+      hide(std::string(special), guest_name(guest, path, special), *status);
     } else if (status.error().system_errno != ENOENT) {
       return status.error();
     }
@@ -125,11 +115,14 @@ Expected<void> ViewCovers::look(const linux_::Fd& folder, std::string_view below
       entered.push_back(entry.name);
     }
   }
-  if (placed_.size() + masks_.size() + kept_.size() > max_plan_entries) {
-    return base::make_error(ErrorKind::limit,
-                            "the policy hides or narrows more than {} files and folders in {}; "
-                            "open a narrower folder",
-                            max_plan_entries, base::printable(searched_path_));
+  if (placed_.size() + masks_.size() + kept_below_.size() > max_plan_entries ||
+      name_bytes_ > max_plan_bytes) {
+    return base::make_error(
+        ErrorKind::limit,
+        "the policy hides or narrows too much in {} for a command's walls: more than {} names, or "
+        "{} MiB of them, many of them in or near {}; open a narrower folder, or remove them",
+        base::printable(searched_path_), max_plan_entries, max_plan_bytes / policy::mebibyte,
+        base::printable(policy::name_below(searched_path_, below)));
   }
   return {};
 }
@@ -151,20 +144,21 @@ Expected<void> ViewCovers::find_closed(std::string_view below) {
   return {};
 }
 
-// A folder that holds something covered must not be renamed by a command: another run's search
-// might find it at neither name, and cover nothing in it.
 void ViewCovers::keep_above(std::string_view below) {
   while (searched_is_writable_ && below.find('/') != std::string_view::npos) {
     below = below.substr(0, below.rfind('/'));
-    if (!kept_.emplace(below).second) {
+    if (!kept_below_.emplace(below).second) {
       return;
     }
   }
 }
 
-Expected<void> ViewCovers::keep_in_place() {
-  for (const std::string& below : kept_) {
-    pin(policy::name_below(searched_guest_, below), 0, TRY(status_below(below)));
+Expected<void> ViewCovers::plan_kept() {
+  // What lies in a folder before that folder, which is covered then.
+  for (auto below = kept_below_.rbegin(); below != kept_below_.rend(); ++below) {
+    ViewStep step{.kind = StepKind::keep, .target = policy::name_below(searched_guest_, *below)};
+    note_identity(step, TRY(status_below(*below)));
+    kept_.push_back(std::move(step));
   }
   return {};
 }
@@ -195,41 +189,48 @@ Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder,
       below.empty() ? entry.name : fmt::format("{}/{}", below, entry.name);
   const std::string child = policy::name_below(searched_path_, child_below);
   const std::string target = policy::name_below(searched_guest_, child_below);
+  if (is_special(child) || roots_.is_mounted_over(target)) {
+    return false;  // what is here is not seen
+  }
   const ViewAccess own = roots_.access_of(child);
   const auto root = roots_.all().find(child);
-  const bool is_root = root != roots_.all().end();
-  if (is_root && own.opens() && roots_.guest_path_of(child, *root->second) == target) {
-    return false;  // it is mounted over what is here
-  }
-  if (is_special(child) && (!is_root || own.opens())) {
-    return false;
+  if (root != roots_.all().end() && own.opens() &&
+      roots_.guest_path_of(child, *root->second) == target) {
+    return false;  // a single file, which is mounted over what is here
   }
   const bool is_narrower = own != access && !own.writes;
-  // Renamed, it would carry what is hidden in it to a name that no rule knows.
-  const bool has_rules_below = own.writes && !is_narrower && roots_.may_hide_below(child);
-  if (!own.opens() || is_narrower || has_rules_below) {
+  if (!own.opens() || is_narrower) {
     auto status = linux_::stat_at(folder, entry.name);
     if (!status) {
       return has_moved(std::move(status).error(), child_below);
     }
     if (!S_ISLNK(status->st_mode)) {
-      cover(child, target, own, is_narrower, *status);
+      name_bytes_ += target.size();
+      cover(child, target, own, *status);
       keep_above(child_below);
     }
   }
-  return own.opens() && TRY(is_folder(folder, entry)) && roots_.may_hide_anything_below(child);
+  if (!own.opens() || !TRY(is_folder(folder, entry))) {
+    return false;
+  }
+  if (searched_is_writable_ && !is_narrower && roots_.may_hide_below(child)) {
+    // Renamed, it would carry what is hidden in it to a name that no rule knows.
+    kept_below_.insert(child_below);
+    keep_above(child_below);
+  }
+  return roots_.may_hide_anything_below(child);
 }
 
-void ViewCovers::cover(const std::string& child, const std::string& target, ViewAccess own,
-                       bool is_narrower, const struct stat& status) {
+void ViewCovers::cover(const std::string& child, std::string target, ViewAccess own,
+                       const struct stat& status) {
   if (!own.opens()) {
-    hide(child, target, status);
-  } else if (is_narrower) {
-    hides_something_ = true;
-    pin(target, step_read_only | step_keeps_stamp, status);
-  } else if (S_ISDIR(status.st_mode)) {
-    pin(target, 0, status);
+    hide(child, std::move(target), status);
+    return;
   }
+  hides_something_ = true;
+  ViewStep pin{.kind = StepKind::pin, .flags = step_read_only, .target = std::move(target)};
+  note_covered(pin, status);
+  placed_.push_back(std::move(pin));
 }
 
 }  // namespace omnisandbox::process

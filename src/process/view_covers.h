@@ -27,12 +27,15 @@ class ViewCovers : policy::FolderVisitor {
   Expected<void> search(const policy::PathRoot& root, const std::string& path,
                         const std::string& guest);
 
-  /// Covers `path`, which commands see as `target`. `stamp`: step_keeps_stamp, or 0 for what
-  /// changes all the time.
-  void hide(const std::string& path, std::string target, const struct stat& status,
-            std::uint8_t stamp = step_keeps_stamp);
+  /// Covers `path`, which commands see as `target`.
+  void hide(const std::string& path, std::string target, const struct stat& status);
 
   bool hides_something() const noexcept { return hides_something_; }
+  /// The folders of the root that was looked through last which a command must not rename: they
+  /// hold something covered, and another run's search might find it at neither name. They are to be
+  /// put up in a copy of the root that the root then lies over: mounts in the root itself would be
+  /// borders that no file is renamed or linked across.
+  std::vector<ViewStep>& kept() noexcept { return kept_; }
   /// What has a place among the roots, and what is to be put up after them.
   std::vector<ViewStep>& placed() noexcept { return placed_; }
   std::vector<ViewStep>& masks() noexcept { return masks_; }
@@ -48,11 +51,10 @@ class ViewCovers : policy::FolderVisitor {
   static Error explain(Error error, const std::string& path);
   Expected<bool> is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
                              std::string_view below, ViewAccess access);
-  void cover(const std::string& child, const std::string& target, ViewAccess own, bool is_narrower,
+  void cover(const std::string& child, std::string target, ViewAccess own,
              const struct stat& status);
-  void pin(std::string target, std::uint8_t flags, const struct stat& status);
   void keep_above(std::string_view below);
-  Expected<void> keep_in_place();
+  Expected<void> plan_kept();
   Expected<struct stat> status_below(std::string_view below) const;
   Error has_moved(Error error, std::string_view below) const;
 
@@ -61,13 +63,14 @@ class ViewCovers : policy::FolderVisitor {
   bool hides_something_ = false;
   std::vector<ViewStep> placed_;
   std::vector<ViewStep> masks_;
-  std::set<std::string, std::less<>> pinned_;
+  std::vector<ViewStep> kept_;
+  std::size_t name_bytes_ = 0;
   // The root that is looked through.
   const linux_::Fd* searched_root_ = nullptr;
   bool searched_is_writable_ = false;
   std::string searched_path_;
   std::string searched_guest_;
-  std::set<std::string, std::less<>> kept_;  // folders in it that hold something covered
+  std::set<std::string, std::less<>> kept_below_;  // names of what is kept, from the root
 };
 
 }  // namespace omnisandbox::process

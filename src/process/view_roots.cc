@@ -22,6 +22,17 @@ ViewRoots::ViewRoots(const CompiledPolicy& policy) : policy_(policy) {
       roots_.emplace(root->path, root.get());
     }
   }
+  mounted_.emplace(temporary_folder);
+  mounted_.insert(std::begin(special_folders), std::end(special_folders));
+  for (const auto& [path, root] : roots_) {
+    if (root->is_directory && !is_special(path) && access_of(path).opens()) {
+      mounted_.insert(guest_path_of(path, *root));
+    }
+  }
+}
+
+bool ViewRoots::is_mounted_over(std::string_view target) const {
+  return mounted_.find(target) != mounted_.end();
 }
 
 // The capabilities have been taken into account by the rules.
@@ -60,6 +71,11 @@ std::string ViewRoots::guest_path_of(const std::string& path, const PathRoot& ro
   const auto answer = policy_.paths().judge(path);
   const PathRoot& naming = answer.root != nullptr ? *answer.root : root;
   return guest_name(naming.guest_path, naming.path, path);
+}
+
+bool ViewRoots::has_same_name(const std::string& path) const {
+  const auto answer = policy_.paths().judge(path);
+  return answer.root != nullptr && guest_path_of(path, *answer.root) == path;
 }
 
 std::string guest_name(const std::string& guest, std::string_view host_folder,

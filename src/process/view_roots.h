@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -42,13 +43,22 @@ class ViewRoots {
   /// Whether a root strictly beneath `path` opens something.
   bool has_opening_below(std::string_view path) const;
 
+  /// Whether something else than the folder around it is seen at `target`, as commands call it.
+  bool is_mounted_over(std::string_view target) const;
+
   /// What commands call the host path of a root.
   std::string guest_path_of(const std::string& path, const policy::PathRoot& root) const;
+  /// Whether commands call what lies in a root as the host does.
+  bool has_same_name(const std::string& path) const;
 
  private:
   const policy::CompiledPolicy& policy_;
   Map roots_;
+  std::set<std::string, std::less<>> mounted_;  // where folders are mounted, as commands call it
 };
+
+/// Where each run has a folder for temporary files of its own.
+inline constexpr std::string_view temporary_folder = "/tmp";
 
 /// What `host_path`, in `host_folder`, is called where the folder is called `guest`.
 std::string guest_name(const std::string& guest, std::string_view host_folder,

@@ -72,8 +72,8 @@ class FileView {
     }
     // Copied before the new root covers it, which the copy would contain otherwise.
     for (const ViewStep& step : plan_.steps) {
-      if (step.kind == StepKind::bind && step.source == "/" && !whole_host_.is_open()) {
-        whole_host_ = Fd(
+      if (step.kind == StepKind::bind && step.source == "/") {
+        whole_hosts_.emplace_back(
             linux_::open_tree(old_root_.get(), "",
                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
       }
@@ -161,6 +161,8 @@ class FileView {
         return mask(step);
       case StepKind::pin:
         return pin(step);
+      case StepKind::keep:
+        return keep(step);
     }
     errno = EINVAL;
     return fail(failure_, "step", step.target.c_str());
@@ -223,11 +225,12 @@ class FileView {
     if (!place.is_open()) {
       return fail(failure_, "find the place of", step.target.c_str());
     }
-    if (!attach_settled(whole_host_, place.get(), attributes, step.target.c_str())) {
+    Fd whole_host = std::move(whole_hosts_[next_whole_host_++]);
+    if (!attach_settled(whole_host, place.get(), attributes, step.target.c_str())) {
       return false;
     }
     if (step.target == "/") {
-      root_ = std::move(whole_host_);
+      root_ = std::move(whole_host);
     }
     return true;
   }
@@ -332,6 +335,19 @@ class FileView {
                        step.target.c_str());
   }
 
+  // The kernel renames no folder that anything is mounted on in this namespace, wherever in it:
+  // here that is a copy of the root which the root itself is mounted over next.
+  bool keep(const ViewStep& step) {
+    struct stat status {};
+    const Fd place = find_planned(step, status);
+    if (!place.is_open()) {
+      return has_changed(step);
+    }
+    const Fd nothing = copy_of(empty_folder);
+    return nothing.is_open() ? attach(nothing.get(), place.get(), step.target.c_str())
+                             : fail(failure_, "open_tree", empty_folder);
+  }
+
   // --- what the plan saw ---
 
   // Not open where the name is gone, or is another file's by now: what was to be covered may have
@@ -368,6 +384,10 @@ class FileView {
       return {};
     }
     if (!is_same_file(step, status)) {
+      // A single file is opened by its name, which gets another file when a program saves it.
+      const bool is_named =
+          (step.flags & step_is_file) != 0 && (step.flags & step_keeps_stamp) == 0;
+      failure_.cause = is_named ? SetupCause::changed_view : failure_.cause;
       failed_call_ = "changed since the policy was compiled:";
       errno = ESTALE;
       return {};
@@ -502,7 +522,8 @@ class FileView {
   const char* failed_call_ = "openat2";
   Fd old_root_;
   Fd root_;
-  Fd whole_host_;                    // open where the plan mounts "/"
+  std::vector<Fd> whole_hosts_;  // one for each step that mounts "/"
+  std::size_t next_whole_host_ = 0;
   std::vector<Part> private_parts_;  // the first is the private root
   std::vector<dev_t> our_devices_;
   bool has_process_tree_ = false;

@@ -58,7 +58,8 @@ bool read_all(char* buffer, std::size_t size) {
   return true;
 }
 
-// One framed message. The library being gone is the only way that this fails, or a defect.
+// One framed message. The library being gone is the only way that this fails, or a defect: it sends
+// none that is longer.
 std::string read_message() {
   std::uint32_t length = 0;
   if (!read_all(reinterpret_cast<char*>(&length), sizeof length) || length > max_plan_bytes) {
