@@ -130,6 +130,31 @@ Error Container::start_problem(const std::string& said, const Patience& patience
 
 Expected<void> Container::wait_until_ready(const policy::ContainerGrant& grant,
                                            const Patience& patience) {
+  TRY(receive_report(grant, patience));
+  if (handover_) {
+    listener_ = TRY(handover_->receive_descriptor(patience.until));
+    handover_.reset();
+  }
+  return {};
+}
+
+Expected<void> Container::check_again(const policy::ContainerGrant& grant,
+                                      const Patience& patience) {
+  const init::Job job{.kind = init::JobKind::report, .is_last = 0};
+  begin_job();
+  // Nothing else waits in the socket, so that it has room.
+  const auto sent = TRY(linux_::send_now(
+      stream_.socket, std::string_view(reinterpret_cast<const char*>(&job), sizeof job), nullptr));
+  if (sent.kind != linux_::Transfer::Kind::moved || sent.bytes != sizeof job) {
+    return start_problem("it takes no job", patience);
+  }
+  TRY(receive_report(grant, patience));
+  end_job();
+  return {};
+}
+
+Expected<void> Container::receive_report(const policy::ContainerGrant& grant,
+                                         const Patience& patience) {
   const std::size_t wanted =
       sizeof(init::Ready) + expected_paths(grant).size() * sizeof(init::PathFacts);
   std::string report;
@@ -160,12 +185,7 @@ Expected<void> Container::wait_until_ready(const policy::ContainerGrant& grant,
     }
     TRY(streams.feed(std::string_view(buffer.data(), moved.bytes)));
   }
-  TRY(verify(grant, report));
-  if (handover_) {
-    listener_ = TRY(handover_->receive_descriptor(patience.until));
-    handover_.reset();
-  }
-  return {};
+  return verify(grant, report);
 }
 
 Expected<void> Container::verify(const policy::ContainerGrant& grant,
