@@ -1,5 +1,6 @@
 #include "docker/container.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,6 +17,7 @@
 #include "docker/podman_check.h"
 #include "docker/podman_request.h"
 #include "linux/channels.h"
+#include "linux/file_system.h"
 #include "linux/message_socket.h"
 
 namespace omnisandbox::docker {
@@ -43,6 +45,17 @@ Error not_what_was_judged(const ExpectedPath& expected, std::string reason) {
        .rule = "docker.mounts",
        .reason = std::move(reason),
        .remedy = "run it again; something changed while the container was made"});
+}
+
+bool is_that_folder(const ExpectedPath& expected, const init::PathFacts& facts) {
+  const auto folder =
+      linux_::open_at2(expected.mounted->get(), expected.below, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                       linux_::resolve_exactly);
+  if (!folder) {
+    return false;
+  }
+  const auto status = linux_::stat_of(*folder);
+  return status && status->st_dev == facts.device && status->st_ino == facts.inode;
 }
 
 }  // namespace
@@ -216,6 +229,11 @@ Expected<void> Container::verify(const policy::ContainerGrant& grant,
         }
         if (path.is_read_only && facts.is_read_only == 0) {
           return not_what_was_judged(path, "it can be written, and was opened for reading only");
+        }
+        break;
+      case ExpectedPath::Kind::held_folder:
+        if (!is_that_folder(path, facts)) {
+          return not_what_was_judged(path, "another folder stands there on this machine");
         }
         break;
       case ExpectedPath::Kind::empty_folder:

@@ -67,6 +67,34 @@ mv /data/hidden /data/elsewhere; echo more > /data/hidden/more; exit 0)"));
   EXPECT_FALSE(fs::exists(folder.path() / "hidden/more"));
 }
 
+TEST(DockerMounts, AFolderThatHoldsSomethingHiddenKeepsItsName) {
+  SharedFolder folder;
+  folder.write("outer/inner/.env", "a secret");
+  folder.write("outer/beside/file", "plain");
+  folder.write("settings/kept", "as it was");
+  for (const char* each :
+       {"outer", "outer/inner", "outer/beside", "outer/beside/file", "settings"}) {
+    fs::permissions(folder.path() / each, fs::perms(0777));
+  }
+  Config config = opening(folder.path(), true, PathAccess::read_write);
+  config.allowed_paths.emplace_back((folder.path() / "settings/kept").string(), PathAccess::read);
+  auto docker = sandbox(mounting(folder.path(), false), config);
+  const Result result = must(docker.run_shell(R"(
+for each in outer outer/inner settings; do mv /data/$each /data/$each.moved; done
+busybox rm -rf /data/outer/inner
+mv /data/outer/beside /data/outer/renamed && echo changed > /data/outer/renamed/file
+echo new > /data/outer/inner/new; cat /data/*/*/.env /data/*/.env; exit 0)"));
+  EXPECT_THAT(result.stdout_data, Not(HasSubstr("secret"))) << told(result);
+  EXPECT_THAT(result.stderr_data, HasSubstr("busy"));
+  EXPECT_EQ(folder.read("outer/inner/.env"), "a secret");
+  EXPECT_EQ(folder.read("settings/kept"), "as it was");
+  for (const char* moved : {"outer.moved", "outer/inner.moved", "settings.moved"}) {
+    EXPECT_FALSE(fs::exists(folder.path() / moved)) << moved;
+  }
+  EXPECT_EQ(folder.read("outer/renamed/file"), "changed\n");
+  EXPECT_EQ(folder.read("outer/inner/new"), "new\n");
+}
+
 // What is renamed on this machine when the engine is asked to start a container, each time.
 Expected<Result> run_while_renaming(const SharedFolder& folder, int max_renames) {
   std::atomic<int> renames = 0;
