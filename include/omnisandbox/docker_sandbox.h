@@ -66,7 +66,8 @@ struct DockerRunOptions {
   std::optional<std::chrono::milliseconds> timeout{};
   std::stop_token stop{};
   /// Called with each piece of output as it comes, from the calling thread, up to max_output_bytes
-  /// of each stream.
+  /// of each stream. One that blocks holds up the answer, and not the command's end at its deadline
+  /// or after a stop; it is not called again then.
   std::function<void(std::string_view)> on_stdout{};
   std::function<void(std::string_view)> on_stderr{};
   /// After a stop the command gets SIGTERM and this long to end by itself; then all is killed.

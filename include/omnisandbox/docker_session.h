@@ -45,8 +45,9 @@ class DockerSession {
 
   /// As DockerSandbox::run, and `denied` besides where the command's rule gives it less memory than
   /// the container has, or no network where the container has one. `peak_memory_bytes` is that of
-  /// the session so far. `unavailable` once the session is over: closed, past its time, or left in
-  /// disorder by a command whose processes could not be ended.
+  /// the session so far. `unavailable` once the session is over: closed, past its time, left in
+  /// disorder by a command whose processes could not be ended, or found to show something that the
+  /// policy hid or narrowed when it was opened (another file was put in its place meanwhile).
   Expected<Result> run(std::string_view command, std::vector<std::string> args = {},
                        DockerRunOptions options = {});
   Expected<Result> run_shell(std::string_view script, DockerRunOptions options = {});

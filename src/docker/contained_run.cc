@@ -67,7 +67,7 @@ class ContainedRun {
                     .image = std::move(image),
                     .init_program = machinery_.init_program()};
     const ContainerJob contained = TRY(preparation_.job_for(command, *order.grant, order.image));
-    auto container = TRY(ready_container(order));
+    auto container = TRY(preparation_.ready_container(order, command.bounds));
     std::unique_ptr<egress::Proxy> proxy;
     if (container->listener().is_open()) {
       proxy = TRY(egress::Proxy::start(policy_, std::move(container->listener()),
@@ -91,16 +91,6 @@ class ContainedRun {
     result->run_id = job_.run_id;
     result->duration = Clock::now() - start_;
     return result;
-  }
-
-  /// One that waits already, else a new one.
-  Expected<std::unique_ptr<Container>> ready_container(const WarmOrder& order) {
-    const std::string key = warm_key(order);
-    if (auto warm = machinery_.pool().take(key)) {
-      return warm;
-    }
-    machinery_.pool().want(order, key);
-    return preparation_.new_container(order);
   }
 
   const Policy& policy_;

@@ -1,5 +1,6 @@
 #include "docker/container.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,6 +17,7 @@
 #include "docker/podman_check.h"
 #include "docker/podman_request.h"
 #include "linux/channels.h"
+#include "linux/file_system.h"
 #include "linux/message_socket.h"
 
 namespace omnisandbox::docker {
@@ -43,6 +45,17 @@ Error not_what_was_judged(const ExpectedPath& expected, std::string reason) {
        .rule = "docker.mounts",
        .reason = std::move(reason),
        .remedy = "run it again; something changed while the container was made"});
+}
+
+bool is_that_folder(const ExpectedPath& expected, const init::PathFacts& facts) {
+  const auto folder =
+      linux_::open_at2(expected.mounted->get(), expected.below, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                       linux_::resolve_exactly);
+  if (!folder) {
+    return false;
+  }
+  const auto status = linux_::stat_of(*folder);
+  return status && status->st_dev == facts.device && status->st_ino == facts.inode;
 }
 
 }  // namespace
@@ -130,6 +143,31 @@ Error Container::start_problem(const std::string& said, const Patience& patience
 
 Expected<void> Container::wait_until_ready(const policy::ContainerGrant& grant,
                                            const Patience& patience) {
+  TRY(receive_report(grant, patience));
+  if (handover_) {
+    listener_ = TRY(handover_->receive_descriptor(patience.until));
+    handover_.reset();
+  }
+  return {};
+}
+
+Expected<void> Container::check_again(const policy::ContainerGrant& grant,
+                                      const Patience& patience) {
+  const init::Job job{.kind = init::JobKind::report, .is_last = 0};
+  begin_job();
+  // Nothing else waits in the socket, so that it has room.
+  const auto sent = TRY(linux_::send_now(
+      stream_.socket, std::string_view(reinterpret_cast<const char*>(&job), sizeof job), nullptr));
+  if (sent.kind != linux_::Transfer::Kind::moved || sent.bytes != sizeof job) {
+    return start_problem("it takes no job", patience);
+  }
+  TRY(receive_report(grant, patience));
+  end_job();
+  return {};
+}
+
+Expected<void> Container::receive_report(const policy::ContainerGrant& grant,
+                                         const Patience& patience) {
   const std::size_t wanted =
       sizeof(init::Ready) + expected_paths(grant).size() * sizeof(init::PathFacts);
   std::string report;
@@ -160,12 +198,7 @@ Expected<void> Container::wait_until_ready(const policy::ContainerGrant& grant,
     }
     TRY(streams.feed(std::string_view(buffer.data(), moved.bytes)));
   }
-  TRY(verify(grant, report));
-  if (handover_) {
-    listener_ = TRY(handover_->receive_descriptor(patience.until));
-    handover_.reset();
-  }
-  return {};
+  return verify(grant, report);
 }
 
 Expected<void> Container::verify(const policy::ContainerGrant& grant,
@@ -196,6 +229,11 @@ Expected<void> Container::verify(const policy::ContainerGrant& grant,
         }
         if (path.is_read_only && facts.is_read_only == 0) {
           return not_what_was_judged(path, "it can be written, and was opened for reading only");
+        }
+        break;
+      case ExpectedPath::Kind::held_folder:
+        if (!is_that_folder(path, facts)) {
+          return not_what_was_judged(path, "another folder stands there on this machine");
         }
         break;
       case ExpectedPath::Kind::empty_folder:

@@ -39,6 +39,11 @@ class Container {
   Container& operator=(const Container&) = delete;
   ~Container();
 
+  /// Looks once more, as a container that has waited may show something else: the kernel takes a
+  /// mount off a name that is given to another file. `grant` is one with the same paths, judged
+  /// later or the one it was made for. Errors: as of `prepare`; after one the container is used up.
+  Expected<void> check_again(const policy::ContainerGrant& grant, const Patience& patience);
+
   Engine& engine() const noexcept { return *settings_.engine; }
   const std::string& id() const noexcept { return id_; }
   /// The attached stream; input and output of the first process.
@@ -66,6 +71,8 @@ class Container {
   Expected<void> create(const policy::ContainerGrant& grant, const ImageFacts& image,
                         const Patience& patience);
   Expected<void> wait_until_ready(const policy::ContainerGrant& grant, const Patience& patience);
+  /// What the first process sends: Ready and the facts.
+  Expected<void> receive_report(const policy::ContainerGrant& grant, const Patience& patience);
   Expected<void> verify(const policy::ContainerGrant& grant, std::string_view report) const;
   Error start_problem(const std::string& said, const Patience& patience) const;
   void describe(const policy::ContainerGrant& grant, const ImageFacts& image);

@@ -24,7 +24,9 @@ struct WarmOrder {
 };
 
 /// Everything that makes one container differ from another: what is asked of the engine, and the
-/// very files that are mounted.
+/// very files that are mounted. What is mounted stays open in the order, and keeps its number; that
+/// of a hidden file may go to another one at once, so that the container itself is asked whether
+/// it is hidden (Container::check_again).
 std::string warm_key(const WarmOrder& order);
 
 /// Containers that wait for a job, each for one, all made for the latest order; and the removal of

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -75,6 +78,47 @@ Expected<void> cover_volumes(const ContainerParts& parts, json& trees) {
   return {};
 }
 
+// A folder that holds something covered is mounted onto itself: renamed by a command, it would
+// carry what it holds to a name that no rule knows, and past a look for it that is under way.
+struct HeldFolder {
+  const policy::PinnedMount* mount;
+  std::string below;  ///< relative to the mount
+};
+
+std::vector<HeldFolder> held_folders(const policy::ContainerGrant& grant) {
+  std::set<std::string_view> narrowed;  // nothing beneath can be renamed
+  for (const MountMask& mask : grant.masks) {
+    if (mask.kind == MountMask::Kind::read_only) {
+      narrowed.insert(mask.target);
+    }
+  }
+  std::vector<HeldFolder> folders;
+  for (const policy::PinnedMount& mount : grant.mounts) {
+    std::set<std::string_view> held;
+    for (const MountMask& mask : grant.masks) {
+      if (mount.is_read_only || !policy::is_at_or_beneath(mask.target, mount.target)) {
+        continue;
+      }
+      std::vector<std::string_view> above;
+      for (auto folder = policy::parent_of(mask.target);
+           policy::is_at_or_beneath(folder, mount.target) && folder != mount.target;
+           folder = policy::parent_of(folder)) {
+        above.push_back(folder);
+      }
+      if (std::none_of(above.begin(), above.end(), [&narrowed](std::string_view folder) {
+            return narrowed.contains(folder);
+          })) {
+        held.insert(above.begin(), above.end());
+      }
+    }
+    for (const std::string_view folder : held) {
+      folders.push_back(
+          {.mount = &mount, .below = std::string(folder.substr(mount.target.size() + 1))});
+    }
+  }
+  return folders;
+}
+
 }  // namespace
 
 std::vector<ExpectedPath> expected_paths(const policy::ContainerGrant& grant) {
@@ -85,6 +129,12 @@ std::vector<ExpectedPath> expected_paths(const policy::ContainerGrant& grant) {
                      .device = mount.status.st_dev,
                      .inode = mount.status.st_ino,
                      .is_read_only = mount.is_read_only});
+  }
+  for (HeldFolder& folder : held_folders(grant)) {
+    paths.push_back({.path = policy::join(folder.mount->target, folder.below),
+                     .kind = ExpectedPath::Kind::held_folder,
+                     .mounted = &folder.mount->handle,
+                     .below = std::move(folder.below)});
   }
   for (const MountMask& mask : grant.masks) {
     const auto kind = mask.kind == MountMask::Kind::hidden_folder ? ExpectedPath::Kind::empty_folder
@@ -111,6 +161,10 @@ Expected<json> container_request(const ContainerParts& parts) {
   for (const policy::PinnedMount& mount : grant.mounts) {
     mounts.push_back(bind_mount(mount.source, mount.target, mount.is_read_only));
     trees.erase(mount.target);
+  }
+  for (const HeldFolder& folder : held_folders(grant)) {
+    mounts.push_back(bind_mount(policy::join(folder.mount->source, folder.below),
+                                policy::join(folder.mount->target, folder.below), false));
   }
   for (const MountMask& mask : grant.masks) {
     if (mask.kind == MountMask::Kind::hidden_folder) {

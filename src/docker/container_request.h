@@ -7,6 +7,7 @@
 
 #include "docker/engine/engine.h"
 #include "docker/init/protocol.h"
+#include "linux/fd.h"
 #include "omnisandbox/expected.h"
 #include "policy/container/container_grant.h"
 
@@ -23,13 +24,17 @@ struct ContainerParts {
 
 /// A path inside that the first process reports on, and what must stand there.
 struct ExpectedPath {
-  enum class Kind : std::uint8_t { same_file, empty_folder, null_device };
+  enum class Kind : std::uint8_t { same_file, held_folder, empty_folder, null_device };
   std::string path;
   Kind kind = Kind::same_file;
   std::uint64_t device = 0;  ///< of `same_file`
   std::uint64_t inode = 0;
   bool is_read_only = false;
+  // Of `held_folder`: where it is on this machine now.
+  const linux_::Fd* mounted = nullptr;  ///< of the grant
+  std::string below{};                  ///< relative to it
 };
+/// The grant must outlive them.
 std::vector<ExpectedPath> expected_paths(const policy::ContainerGrant& grant);
 
 /// The body of POST /containers/create. `denied` for an image whose volumes would stand where they

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #include "linux/channels.h"
 #include "linux/message_socket.h"
 #include "linux/random.h"
+#include "linux/timely_end.h"
 
 namespace omnisandbox::docker {
 namespace {
@@ -46,8 +48,8 @@ class Run {
       : container_(container),
         job_(job),
         patience_(job.is_last == IsLast::yes ? patience_after_end : session_patience_after_end),
-        stdout_(job.max_output_bytes, job.on_stdout),
-        stderr_(job.max_output_bytes, job.on_stderr),
+        stdout_(job.max_output_bytes, in_time(job.on_stdout)),
+        stderr_(job.max_output_bytes, in_time(job.on_stderr)),
         stdout_marked_(sizeof(init::End), [this](std::string_view piece) { stdout_.add(piece); }),
         stderr_marked_(sizeof(init::Ending),
                        [this](std::string_view piece) { stderr_.add(piece); }),
@@ -128,7 +130,28 @@ class Run {
 
   bool is_complete() const { return stdout_marked_.tail() && stderr_marked_.tail(); }
 
+  /// The callback, until it has held the run up beyond its time; then nothing more is told to it.
+  std::function<void(std::string_view)> in_time(
+      const std::function<void(std::string_view)>& callback) const {
+    if (!callback) {
+      return {};
+    }
+    return [this, &callback](std::string_view piece) {
+      if (!is_ended_in_time()) {
+        callback(piece);
+      }
+    };
+  }
+
+  bool is_ended_in_time() const {
+    return timely_end_ != nullptr && timely_end_->cause() != linux_::TimelyEnd::Cause::none;
+  }
+
   Expected<void> serve() {
+    if (job_.on_stdout || job_.on_stderr) {
+      timely_end_ = TRY(linux_::TimelyEnd::watch([this] { end_command(); }, job_.deadline,
+                                                 job_.stop, job_.stop_grace));
+    }
     const linux_::WakeUp wake_up = TRY(linux_::WakeUp::create());
     const std::stop_callback on_stop(job_.stop, [&wake_up] { wake_up.wake(); });
     std::vector<char> buffer(read_buffer_bytes);
@@ -146,11 +169,23 @@ class Run {
       if ((files[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         TRY(receive(buffer));
       }
+      note_timely_end();
       if (!is_complete()) {
         check_time();
       }
     }
     return {};
+  }
+
+  /// It was a callback that held this thread up.
+  void note_timely_end() {
+    if (!is_ended_in_time() || ended_at_) {
+      return;
+    }
+    end_ =
+        timely_end_->cause() == linux_::TimelyEnd::Cause::stop ? RunEnd::stopped : RunEnd::deadline;
+    drop_input_of_last();
+    ended_at_ = Clock::now();
   }
 
   Expected<void> send() {
@@ -223,19 +258,30 @@ class Run {
     }
   }
 
-  /// Ends the input: the first process ends everything. In a session it is told to end this command
-  /// alone, and does not answer in time where the engine does not tell it.
   void end(RunEnd why) {
+    timely_end_.reset();  // once is enough
     end_ = why;
+    drop_input_of_last();
+    end_command();
+    ended_at_ = Clock::now();
+  }
+
+  void drop_input_of_last() {
     if (job_.is_last == IsLast::yes) {
       drop_input();
+    }
+  }
+
+  /// Ends the input: the first process ends everything. In a session it is told to end this command
+  /// alone, and does not answer in time where the engine does not tell it. From any thread.
+  void end_command() const {
+    if (job_.is_last == IsLast::yes) {
       linux_::finish_sending(container_.stream().socket);
     } else {
       static_cast<void>(
           container_.engine().send_signal(container_.id(), init::end_command_signal_name,
                                           {.until = Clock::now() + patience_, .stop = {}}));
     }
-    ended_at_ = Clock::now();
   }
 
   /// In a session the next job follows on the same stream: a frame that has begun is sent to its
@@ -311,6 +357,7 @@ class Run {
   Container& container_;
   const ContainerJob& job_;
   const milliseconds patience_;
+  std::unique_ptr<linux_::TimelyEnd> timely_end_;  // where there are callbacks
   KeptOutput stdout_;
   KeptOutput stderr_;
   MarkedStream stdout_marked_;

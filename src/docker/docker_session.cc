@@ -1,5 +1,7 @@
 #include "docker/docker_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -58,6 +60,9 @@ Error session_is_over(std::string_view why) {
   return base::make_error(ErrorKind::unavailable, "the session is over: {}; open another one", why);
 }
 
+// For one look into a container that waits, which takes milliseconds where all is well.
+constexpr std::chrono::seconds look_time{5};
+
 /// A command whose rule narrows what the container of a session has would be given more than its
 /// rule says.
 Expected<void> check_bounds(const policy::ContainerCommand& command,
@@ -111,11 +116,12 @@ class DockerSession::Impl {
     grant_ = std::make_shared<const policy::ContainerGrant>(TRY(std::move(grant)));
     const auto engine = TRY(machinery_->engine(preparation.patience()));
     image_ = TRY(preparation.image_from(*engine));
-    const docker::WarmOrder order{.engine = engine,
-                                  .grant = grant_,
-                                  .image = image_,
-                                  .init_program = machinery_->init_program()};
-    container_ = TRY(preparation.new_container(order, options.time_to_live));
+    docker::WarmOrder order{.engine = engine,
+                            .grant = grant_,
+                            .image = image_,
+                            .init_program = machinery_->init_program()};
+    container_ = TRY(preparation.new_container(order, {}, options.time_to_live));
+    grant_ = order.grant;
     end_ = Clock::now() + options.time_to_live;
     wake_up_.emplace(TRY(linux_::WakeUp::create()));
     watch_ = TRY(linux_::start_thread("to end the session in time", [this] { watch(); }));
@@ -196,6 +202,21 @@ class DockerSession::Impl {
     return container_ == nullptr ? Expected<void>(session_is_over(why_over_)) : Expected<void>();
   }
 
+  /// Before each command and copy. Somebody may have put another file in the place of one that is
+  /// hidden or narrowed, and in a container that runs that one would be open.
+  Expected<void> check_mounts() {
+    auto checked =
+        container_->check_again(*grant_, {.until = Clock::now() + look_time, .stop = {}});
+    if (checked) {
+      return {};
+    }
+    const Error& error = checked.error();
+    finish(error.denial ? fmt::format("{}: {}", base::printable(error.denial->resource),
+                                      error.denial->reason)
+                        : error.message);
+    return session_is_over(why_over_);
+  }
+
   /// After each command and copy. A container whose streams are out of step serves nobody.
   void check_step() {
     if (!container_->is_in_step()) {
@@ -221,6 +242,7 @@ class DockerSession::Impl {
     const std::lock_guard lock(mutex_);
     TRY(check_open());
     TRY(check_bounds(*command, *grant_, job));
+    TRY(check_mounts());
     RunPreparation preparation(policy_, docker_, *machinery_, job);
     const auto limit = policy_.compiled().limits().timeout;
     preparation.shorten(std::min(end_, start + std::min(limit, command->timeout.value_or(limit))));
@@ -257,6 +279,7 @@ class DockerSession::Impl {
     const auto timeout = policy_.compiled().limits().timeout;
     const std::lock_guard lock(mutex_);
     TRY(check_open());
+    TRY(check_mounts());
     auto copied =
         work(host, *container_, inside, docker::copy_limits(policy_),
              docker::Patience{.until = std::min(end_, Clock::now() + timeout), .stop = stop_});

@@ -18,6 +18,17 @@ using Clock = std::chrono::steady_clock;
 
 // Past the deadline of its run a container is nobody's; this much is for removing it.
 constexpr std::chrono::seconds expiry_margin{60};
+// Where somebody changes what is mounted all the time, no container fits.
+constexpr int max_made = 3;
+
+Error changed_meanwhile(const std::string& image) {
+  return Error::from_denial({.capability = Capability::exec_run,
+                             .resource = image,
+                             .rule = "docker.mounts",
+                             .reason = "what is mounted, or what the policy hides in it, changed "
+                                       "each time while the container was made",
+                             .remedy = "run it again when nothing renames or makes such files"});
+}
 
 }  // namespace
 
@@ -53,7 +64,53 @@ Expected<void> RunPreparation::record_fetching(std::string_view operation) const
   return write(std::move(record));
 }
 
+Expected<std::unique_ptr<Container>> RunPreparation::ready_container(
+    WarmOrder& order, const policy::ContainerBounds& bounds) const {
+  const std::string key = warm_key(order);
+  while (auto warm = machinery_.pool().take(key)) {
+    auto checked = warm->check_again(*order.grant, patience());
+    if (checked) {
+      return warm;
+    }
+    machinery_.pool().dispose(std::move(warm));
+    if (checked.error().kind == ErrorKind::timeout ||
+        checked.error().kind == ErrorKind::cancelled) {
+      return std::move(checked).error();
+    }
+  }
+  machinery_.pool().want(order, key);
+  return new_container(order, bounds);
+}
+
 Expected<std::unique_ptr<Container>> RunPreparation::new_container(
+    WarmOrder& order, const policy::ContainerBounds& bounds,
+    std::optional<std::chrono::milliseconds> time_to_live) const {
+  for (int made_before = 0;; ++made_before) {
+    auto container = make(order, time_to_live);
+    auto grant = policy::judge_container(policy_.compiled(), docker_, bounds);
+    if (!grant) {
+      TRY(record_grant(grant));
+      return std::move(grant).error();
+    }
+    WarmOrder now = order;
+    now.grant = std::make_shared<const policy::ContainerGrant>(*std::move(grant));
+    const bool is_as_planned = warm_key(now) == warm_key(order);
+    if (container && is_as_planned) {
+      if (auto checked = (*container)->check_again(*now.grant, patience()); !checked) {
+        container = std::move(checked).error();
+      }
+    } else if (container) {
+      container = changed_meanwhile(docker_.image);
+    }
+    if (is_as_planned || made_before + 1 == max_made) {
+      return container;
+    }
+    TRY(record_mounts(*now.grant));
+    order = std::move(now);
+  }
+}
+
+Expected<std::unique_ptr<Container>> RunPreparation::make(
     const WarmOrder& order, std::optional<std::chrono::milliseconds> time_to_live) const {
   using std::chrono::system_clock;
   const auto lives = std::chrono::duration_cast<system_clock::duration>(deadline_ - Clock::now());
@@ -121,18 +178,23 @@ Expected<void> RunPreparation::record_grant(const Expected<policy::ContainerGran
     record.reason = denial.reason;
     return write(record);
   }
+  return record_mounts(*grant);
+}
+
+Expected<void> RunPreparation::record_mounts(const policy::ContainerGrant& grant) const {
+  AuditRecord record;
   record.granted = true;
-  for (const policy::PinnedMount& mount : grant->mounts) {
+  for (const policy::PinnedMount& mount : grant.mounts) {
     record.capability = mount.is_read_only ? Capability::fs_read : Capability::fs_write;
     record.operation = "container.mount";
     record.resource = mount.source;
     record.rule = mount.rule;
     TRY(write(record));
   }
-  if (grant->network != NetworkMode::none) {
+  if (grant.network != NetworkMode::none) {
     record.capability = Capability::net_http;
     record.operation = "container.network";
-    record.resource = to_string(grant->network);
+    record.resource = to_string(grant.network);
     record.rule = "docker.network_mode";
     TRY(write(record));
   }

@@ -38,9 +38,14 @@ class RunPreparation {
     return image.digests.empty() ? image.id : image.digests.front();
   }
   Expected<ImageFacts> image_from(Engine& engine);
-  /// Anybody of ours may remove it a while after the job's deadline, or after `time_to_live`.
+  /// One that waits already, else a new one.
+  Expected<std::unique_ptr<Container>> ready_container(WarmOrder& order,
+                                                       const policy::ContainerBounds& bounds) const;
+  /// Anybody of ours may remove it a while after the job's deadline, or after `time_to_live`. What
+  /// is mounted may change while it is made: then the order's grant, which `bounds` narrow, is
+  /// judged anew and another one is made, a few times at most.
   Expected<std::unique_ptr<Container>> new_container(
-      const WarmOrder& order,
+      WarmOrder& order, const policy::ContainerBounds& bounds,
       std::optional<std::chrono::milliseconds> time_to_live = std::nullopt) const;
   /// The job as the first process of the container gets it.
   Expected<ContainerJob> job_for(const policy::ContainerCommand& command,
@@ -50,6 +55,9 @@ class RunPreparation {
   Expected<void> record_grant(const Expected<policy::ContainerGrant>& grant) const;
 
  private:
+  Expected<std::unique_ptr<Container>> make(
+      const WarmOrder& order, std::optional<std::chrono::milliseconds> time_to_live) const;
+  Expected<void> record_mounts(const policy::ContainerGrant& grant) const;
   Expected<void> write(AuditRecord record) const;
   Expected<void> record_fetching(std::string_view operation) const;
 

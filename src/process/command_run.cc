@@ -13,6 +13,8 @@
 #include "base/strong_bool.h"
 #include "base/try.h"
 #include "linux/channels.h"
+#include "linux/terminal_pair.h"
+#include "linux/timely_end.h"
 #include "policy/compiled_policy.h"
 #include "policy/limits.h"
 #include "process/command_terms.h"
@@ -23,7 +25,6 @@
 #include "process/run_outcome.h"
 #include "process/run_plan.h"
 #include "process/sandbox_pool.h"
-#include "process/timely_end.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -166,8 +167,11 @@ class Run {
     const auto storage = std::make_unique_for_overwrite<char[]>(read_buffer_bytes);
     const std::span buffer(storage.get(), read_buffer_bytes);
     if (job_.on_stdout || job_.on_stderr) {
+      // This thread closes its own when the launcher does.
+      control_to_end_ = TRY(linux_::duplicate(sandbox_->control));
       timely_end_ =
-          TRY(TimelyEnd::watch(sandbox_->control, judged_.deadline, job_.stop, job_.stop_grace));
+          TRY(linux_::TimelyEnd::watch([this] { linux_::finish_sending(control_to_end_); },
+                                       judged_.deadline, job_.stop, job_.stop_grace));
     }
     while (!ending_) {
       TRY(wait_once(wake_up, buffer));
@@ -223,10 +227,11 @@ class Run {
 
   // It was a callback that held this thread up; nothing more is told to it.
   void note_timely_end() {
-    if (timely_end_ == nullptr || timely_end_->cause() == TimelyEnd::Cause::none || killed_at_) {
+    using Cause = linux_::TimelyEnd::Cause;
+    if (timely_end_ == nullptr || timely_end_->cause() == Cause::none || killed_at_) {
       return;
     }
-    end(timely_end_->cause() == TimelyEnd::Cause::stop ? End::stopped : End::deadline);
+    end(timely_end_->cause() == Cause::stop ? End::stopped : End::deadline);
     stdout_->call_no_more();
     stderr_->call_no_more();
   }
@@ -453,7 +458,8 @@ class Run {
   std::unique_ptr<PreparedSandbox> sandbox_;
   linux_::Fd stdin_;
   std::string stdin_data_;
-  std::unique_ptr<TimelyEnd> timely_end_;  // where there are callbacks
+  linux_::Fd control_to_end_;                      // of the launcher's; for timely_end_
+  std::unique_ptr<linux_::TimelyEnd> timely_end_;  // where there are callbacks
   std::optional<OutputStream> stdout_;
   std::optional<OutputStream> stderr_;
   std::unique_ptr<EgressSession> egress_;

@@ -104,6 +104,15 @@ class SharedFolder {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
+  /// Another file in the place of this one, with the same number: as where a number is given to the
+  /// next file at once.
+  void replace(const std::string& name) const {
+    const fs::path spare = path_ / (name + ".spare");
+    fs::create_hard_link(path_ / name, spare);
+    fs::remove(path_ / name);
+    fs::rename(spare, path_ / name);
+  }
+
  private:
   fs::path path_;
 };

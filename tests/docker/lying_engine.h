@@ -19,17 +19,21 @@
 namespace omnisandbox::docker::test {
 
 /// Passes everything on to the real engine but the requests for files: those it answers itself, as
-/// a test says, and knows all secrets of the stream.
+/// a test says, and knows all secrets of the stream. A test can look at everything before it is
+/// passed on.
 class LyingEngine {
  public:
   /// False: the client is gone.
   using Send = std::function<bool(std::string_view)>;
   using Answer = std::function<void(const init::Job&, const Send&)>;
 
-  LyingEngine(const TestEngine& engine, Answer answer)
+  using Look = std::function<void(std::string_view)>;
+
+  LyingEngine(const TestEngine& engine, Answer answer, Look look = {})
       : real_(engine.address().substr(std::strlen("unix://"))),
         path_((engine.folder() / "liar.sock").string()),
         answer_(std::move(answer)),
+        look_(std::move(look)),
         socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const sockaddr_un address = address_of(path_);
     if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
@@ -125,6 +129,7 @@ class LyingEngine {
             continue;
           }
         }
+        if (side == 0 && look_) look_(bytes);
         is_attached = is_attached || bytes.find("/attach?") != std::string_view::npos;
         if (!send_all(side == 0 ? real : client, bytes)) return;
       }
@@ -134,6 +139,7 @@ class LyingEngine {
   const std::string real_;
   const std::string path_;
   const Answer answer_;
+  const Look look_;
   linux_::Fd socket_;
   std::atomic<bool> is_over_ = false;
   std::vector<std::jthread> connections_;  // of the accepting thread, until it has ended

@@ -50,6 +50,26 @@ TEST(DockerPool, WhatChangedOnTheHostIsSeen) {
   EXPECT_THAT(result.stdout_data, Not(HasSubstr("secret")));
 }
 
+TEST(DockerPool, WhatIsHiddenNoMoreInAWaitingContainerIsNotSeen) {
+  SharedFolder folder;
+  folder.write("file", "plain");
+  folder.write("sub/.env", "a secret");
+  Config config = allowing({"sh"});
+  config.capabilities.push_back(Capability::fs_read);
+  config.allowed_paths = {PathRule(folder.path().string())};
+  DockerConfig docker_config = image();
+  docker_config.mounts = {{.host_path = folder.path().string(), .container_path = "/data"}};
+  auto docker = sandbox(docker_config, config, {.warm_containers = 1});
+  ASSERT_TRUE(wait_for_running(1));
+  folder.replace("sub/.env");
+  for (int run = 0; run < 2; ++run) {
+    const Result result = must(docker.run_shell("cat /data/file /data/sub/.env; exit 0"));
+    EXPECT_THAT(result.stdout_data, HasSubstr("plain")) << told(result);
+    EXPECT_THAT(result.stdout_data, Not(HasSubstr("secret")));
+    EXPECT_TRUE(wait_for_running(1));  // refilled
+  }
+}
+
 TEST(DockerPool, AWaitingContainerThatDiedIsReplaced) {
   auto docker = sandbox(image(), allowing({"sh"}), {.warm_containers = 1});
   ASSERT_TRUE(wait_for_running(1));

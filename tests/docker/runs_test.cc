@@ -1,6 +1,7 @@
 #include <thread>
 
 #include "docker/docker_fixture.h"
+#include "omnisandbox/docker_session.h"
 
 namespace omnisandbox::docker::test {
 namespace {
@@ -107,6 +108,75 @@ TEST(DockerRun, ADeadlineEndsEverythingInTheContainer) {
   EXPECT_EQ(result.stdout_data, "begun\n");
   EXPECT_LT(Clock::now() - start, seconds(40));
   EXPECT_EQ(containers_left(), 0U);
+}
+
+// A command that writes as long as it lives, while its caller is held up by its first output.
+void expect_end_during_callback(const SharedFolder& folder, bool is_stopped, const auto& run,
+                                const auto& is_over) {
+  folder.write("ticks", "");
+  fs::permissions(folder.path() / "ticks", fs::perms(0666));
+  std::stop_source stop;
+  int calls = 0;
+  bool has_ended = false;
+  DockerRunOptions options{.stop = stop.get_token(), .on_stdout = [&](std::string_view) {
+                             ++calls;
+                             if (is_stopped) stop.request_stop();
+                             const auto give_up = Clock::now() + seconds(25);
+                             for (std::uintmax_t before = 0;
+                                  !has_ended && Clock::now() < give_up;) {
+                               std::this_thread::sleep_for(milliseconds(1500));
+                               const auto now = fs::file_size(folder.path() / "ticks");
+                               has_ended = now > 0 && now == before && is_over();
+                               before = now;
+                             }
+                           }};
+  options.timeout = milliseconds(is_stopped ? 60'000 : 6000);
+  const Result result =
+      must(run("echo hi; while :; do echo x >> /data/ticks; sleep 0.05; echo more; done",
+               std::move(options)));
+  EXPECT_TRUE(has_ended);
+  EXPECT_EQ(result.status, is_stopped ? Status::cancelled : Status::timeout) << told(result);
+  EXPECT_THAT(result.stdout_data, testing::StartsWith("hi\n"));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(DockerRun, ACallbackThatBlocksHoldsUpNeitherDeadlineNorStop) {
+  SharedFolder folder;
+  Config config = allowing({"sh"});
+  config.capabilities.insert(config.capabilities.end(),
+                             {Capability::fs_read, Capability::fs_write});
+  config.allowed_paths = {PathRule(folder.path().string())};
+  DockerConfig docker_config = image();
+  docker_config.mounts = {
+      {.host_path = folder.path().string(), .container_path = "/data", .read_only = false}};
+  auto docker = sandbox(docker_config, config);
+  for (const bool is_stopped : {false, true}) {
+    expect_end_during_callback(
+        folder, is_stopped,
+        [&](const char* script, DockerRunOptions options) {
+          return docker.run_shell(script, std::move(options));
+        },
+        [] {
+          for (const auto& each : our_containers()) {
+            const auto state = test_engine().engine().state(each.id, soon());
+            if (state && state->is_running) return false;
+          }
+          return true;
+        });
+  }
+  EXPECT_EQ(containers_left(), 0U);
+  // In a session the command ends, and the next one has the container.
+  auto session = docker.open_session({});
+  ASSERT_TRUE(session) << session.error().message;
+  for (const bool is_stopped : {false, true}) {
+    expect_end_during_callback(
+        folder, is_stopped,
+        [&](const char* script, DockerRunOptions options) {
+          return session->run_shell(script, std::move(options));
+        },
+        [] { return true; });
+    EXPECT_EQ(must(session->run_shell("echo next")).stdout_data, "next\n");
+  }
 }
 
 TEST(DockerRun, AStopLetsTheCommandEndByItself) {

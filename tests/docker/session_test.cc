@@ -189,6 +189,35 @@ TEST(DockerSession, AContainerThatIsGoneOrARuleThatGivesLessIsTold) {
   EXPECT_EQ(containers_left(), 0U);
 }
 
+TEST(DockerSession, WhatIsHiddenNoMoreEndsIt) {
+  SharedFolder folder;
+  folder.write("file", "plain");
+  folder.write("sub/.env", "a secret");
+  Config config = allowing({"sh"});
+  config.capabilities.push_back(Capability::fs_read);
+  config.allowed_paths = {PathRule(folder.path().string())};
+  DockerConfig docker_config = image();
+  docker_config.mounts = {{.host_path = folder.path().string(), .container_path = "/data"}};
+  auto docker = sandbox(docker_config, config);
+  for (const bool copies : {false, true}) {
+    auto session = open_session(docker);
+    const Result before = must(session.run_shell("cat /data/file /data/sub/.env; exit 0"));
+    EXPECT_EQ(before.stdout_data, "plain") << told(before);
+    folder.replace("sub/.env");
+    if (copies) {
+      const auto copied = session.copy_out("/data/sub/.env", (folder.path() / "copied").string());
+      EXPECT_EQ(kind_of(copied), ErrorKind::unavailable);
+      EXPECT_FALSE(fs::exists(folder.path() / "copied"));
+    } else {
+      const auto after = session.run_shell("cat /data/file /data/sub/.env; exit 0");
+      EXPECT_EQ(kind_of(after), ErrorKind::unavailable);
+      EXPECT_THAT(after.error().message, HasSubstr("/data/sub/.env"));
+    }
+    EXPECT_FALSE(session.is_open());
+    EXPECT_EQ(containers_left(), 0U);
+  }
+}
+
 TEST(DockerSession, EachCommandHasAProxyOfItsOwn) {
   Config config = allowing({"sh"});
   config.capabilities.push_back(Capability::net_http);

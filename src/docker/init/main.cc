@@ -18,8 +18,10 @@ namespace {
 
 constexpr int exit_wrong_use = 125;
 
-init::Outcome do_job(const init::Job& job, char* text) {
+init::Outcome do_job(const init::Job& job, char* text, char** paths) {
   switch (job.kind) {
+    case init::JobKind::report:
+      return {.exit_code = EXIT_SUCCESS, .may_go_on = init::report_paths(paths)};
     case init::JobKind::run:
       return init::run_command(job, text);
     case init::JobKind::take_files:
@@ -30,7 +32,7 @@ init::Outcome do_job(const init::Job& job, char* text) {
   return {.exit_code = exit_wrong_use};
 }
 
-init::Outcome next_job() {
+init::Outcome next_job(char** paths) {
   init::Job job;
   if (!init::read_exactly(0, &job, sizeof job)) {
     return {.exit_code = EXIT_SUCCESS};  // not needed any more
@@ -44,7 +46,7 @@ init::Outcome next_job() {
     return {.exit_code = exit_wrong_use};
   }
   text[job.text_bytes] = '\0';
-  const init::Outcome outcome = do_job(job, text);
+  const init::Outcome outcome = do_job(job, text, paths);
   std::free(text);
   return outcome;
 }
@@ -56,11 +58,12 @@ int main(int argument_count, char** arguments) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // Writing to a host that is gone is an error like another.
   ::signal(SIGPIPE, SIG_IGN);
-  if (argument_count < 2 || !init::report_surroundings(arguments[1], arguments + 2)) {
+  char** const paths = arguments + 2;
+  if (argument_count < 2 || !init::report_surroundings(arguments[1], paths)) {
     return exit_wrong_use;
   }
   for (;;) {
-    const init::Outcome outcome = next_job();
+    const init::Outcome outcome = next_job(paths);
     if (!outcome.may_go_on) {
       return outcome.exit_code;
     }

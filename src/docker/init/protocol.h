@@ -10,14 +10,15 @@
 /// the compiler's own.
 ///
 /// stdout: Ready, with one PathFacts for each path of the argument list. Then for each job the
-/// command's output, or the FileEntries that were asked for; End.
-/// stderr: for each job the command's output; Ending.
+/// command's output, or the FileEntries that were asked for; End. A job that asks for the report
+/// has it once more, and no End.
+/// stderr: for each other job the command's output; Ending.
 /// stdin: Job with its text; then InputFrames, each with its bytes, or FileEntries. After the last
 /// frame or entry the next Job may follow, where the one before was not the last. The end of stdin
 /// anywhere else says that the host is gone or gives up: everything in the container ends.
 namespace omnisandbox::docker::init {
 
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 inline constexpr std::uint32_t ready_magic = 0x01'4f'53'52;
 inline constexpr std::uint32_t job_magic = 0x01'4f'53'4a;
 inline constexpr std::uint32_t end_magic = 0x01'4f'53'45;
@@ -57,7 +58,7 @@ struct PathFacts {
 
 using Token = std::array<std::uint8_t, 16>;
 
-enum class JobKind : std::uint32_t { run = 1, take_files = 2, give_files = 3 };
+enum class JobKind : std::uint32_t { run = 1, take_files = 2, give_files = 3, report = 4 };
 
 struct Job {
   std::uint32_t magic = job_magic;

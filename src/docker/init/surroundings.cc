@@ -102,12 +102,14 @@ int hand_over_listener() {
 }  // namespace
 
 bool report_surroundings(const char* mode, char** paths) {
-  Ready ready;
   if (std::strcmp(mode, listener_mode) == 0) {
-    ready.listener_error = hand_over_listener();
-  } else if (std::strcmp(mode, plain_mode) != 0) {
-    return false;
+    return report_paths(paths, hand_over_listener());
   }
+  return std::strcmp(mode, plain_mode) == 0 && report_paths(paths);
+}
+
+bool report_paths(char** paths, int listener_error) {
+  Ready ready{.listener_error = listener_error};
   for (char** path = paths; *path != nullptr; ++path) {
     ++ready.path_count;
   }

@@ -10,19 +10,19 @@
 #include <stop_token>
 #include <thread>
 
-#include "linux/fd.h"
 #include "omnisandbox/expected.h"
 
-namespace omnisandbox::process {
+namespace omnisandbox::linux_ {
 
-/// Ends a command in time while the thread that supervises it is held up in a callback of
-/// somebody's: at its deadline, or when it was told to stop and has had its grace.
+/// Ends a run in time while the thread that supervises it is held up in a callback of somebody's:
+/// at its deadline, or when it was told to stop and has had its grace.
 class TimelyEnd {
  public:
   enum class Cause : std::uint8_t { none, deadline, stop };
 
-  /// `control` is the launcher's socket. Error: `limit` where no thread can be had.
-  static Expected<std::unique_ptr<TimelyEnd>> watch(const linux_::Fd& control,
+  /// `end` is called at most once, on a thread of its own; the destructor waits for it. Error:
+  /// `limit` where no thread can be had.
+  static Expected<std::unique_ptr<TimelyEnd>> watch(std::function<void()> end,
                                                     std::chrono::steady_clock::time_point deadline,
                                                     std::stop_token stop,
                                                     std::chrono::milliseconds stop_grace);
@@ -30,16 +30,16 @@ class TimelyEnd {
   TimelyEnd(const TimelyEnd&) = delete;
   TimelyEnd& operator=(const TimelyEnd&) = delete;
 
-  /// Why it has ended the command. From any thread.
+  /// Why it has ended the run. From any thread.
   Cause cause() const noexcept { return cause_; }
 
  private:
-  TimelyEnd(linux_::Fd control, std::chrono::steady_clock::time_point deadline,
+  TimelyEnd(std::function<void()> end, std::chrono::steady_clock::time_point deadline,
             std::stop_token stop, std::chrono::milliseconds stop_grace);
   void wait(const std::stop_token& done);
   void stop_was_requested();
 
-  const linux_::Fd control_;
+  const std::function<void()> end_;
   const std::stop_token stop_;
   const std::chrono::milliseconds stop_grace_;
   std::atomic<Cause> cause_{Cause::none};
@@ -52,4 +52,4 @@ class TimelyEnd {
   std::unique_ptr<std::stop_callback<std::function<void()>>> on_stop_;
 };
 
-}  // namespace omnisandbox::process
+}  // namespace omnisandbox::linux_

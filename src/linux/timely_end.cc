@@ -1,13 +1,11 @@
-#include "process/timely_end.h"
+#include "linux/timely_end.h"
 
 #include <utility>
 
 #include "base/try.h"
-#include "linux/channels.h"
-#include "linux/terminal_pair.h"
 #include "linux/threads.h"
 
-namespace omnisandbox::process {
+namespace omnisandbox::linux_ {
 namespace {
 
 // The supervising thread is in time itself as long as nothing holds it up.
@@ -15,22 +13,21 @@ constexpr std::chrono::milliseconds slack{100};
 
 }  // namespace
 
-TimelyEnd::TimelyEnd(linux_::Fd control, std::chrono::steady_clock::time_point deadline,
+TimelyEnd::TimelyEnd(std::function<void()> end, std::chrono::steady_clock::time_point deadline,
                      std::stop_token stop, std::chrono::milliseconds stop_grace)
-    : control_(std::move(control)),
+    : end_(std::move(end)),
       stop_(std::move(stop)),
       stop_grace_(stop_grace),
       until_(deadline + slack) {}
 
 Expected<std::unique_ptr<TimelyEnd>> TimelyEnd::watch(
-    const linux_::Fd& control, std::chrono::steady_clock::time_point deadline, std::stop_token stop,
+    std::function<void()> end, std::chrono::steady_clock::time_point deadline, std::stop_token stop,
     std::chrono::milliseconds stop_grace) {
-  linux_::Fd own = TRY(linux_::duplicate(control));
   std::unique_ptr<TimelyEnd> made(
-      new TimelyEnd(std::move(own), deadline, std::move(stop), stop_grace));
-  made->thread_ = TRY(
-      linux_::start_thread("to end a command in time",
-                           [self = made.get()](const std::stop_token& done) { self->wait(done); }));
+      new TimelyEnd(std::move(end), deadline, std::move(stop), stop_grace));
+  made->thread_ =
+      TRY(start_thread("to end a command in time",
+                       [self = made.get()](const std::stop_token& done) { self->wait(done); }));
   made->on_stop_ = std::make_unique<std::stop_callback<std::function<void()>>>(
       made->stop_, [self = made.get()] { self->stop_was_requested(); });
   return made;
@@ -56,10 +53,13 @@ void TimelyEnd::wait(const std::stop_token& done) {
     const auto until = until_;  // a copy: it may become earlier
     changed_.wait_until(lock, done, until, [&] { return until_ != until; });
   }
-  if (!done.stop_requested()) {
-    cause_ = next_;
-    linux_::finish_sending(control_);
+  if (done.stop_requested()) {
+    return;
   }
+  cause_ = next_;
+  // Whoever requests a stop is not to wait for it.
+  lock.unlock();
+  end_();
 }
 
-}  // namespace omnisandbox::process
+}  // namespace omnisandbox::linux_
