@@ -355,7 +355,9 @@ class FileView {
   Fd find_planned(const ViewStep& step, struct stat& status) {
     const char* name = step.target == "/" ? "." : step.target.c_str() + 1;
     Fd place(linux_::open_how_at(root_.get(), name, O_PATH | O_NOFOLLOW, exactly));
-    if (place.is_open() && ::fstat(place.get(), &status) == 0 && is_same_file(step, status)) {
+    // A link with the number of a file that was removed is no such file.
+    if (place.is_open() && ::fstat(place.get(), &status) == 0 && !S_ISLNK(status.st_mode) &&
+        is_same_file(step, status)) {
       return place;
     }
     return {};

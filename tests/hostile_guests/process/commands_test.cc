@@ -180,5 +180,19 @@ TEST_F(Commands, ToolsThatStartOthersStartNothingThatIsNotListed) {
             "inside");
 }
 
+TEST_F(Commands, WhatIsTooLargeToStartIsAnErrorAndNoEndOfACommand) {
+  const Config policy = config({"true"});
+  const std::vector<std::string> many(34, std::string(1'000'000, 'x'));
+  const std::vector<std::vector<std::string>> all = {
+      many, {std::string(5'000'000, 'x')}, std::vector<std::string>(50'000, "x")};
+  for (const auto& args : all) {
+    const auto result = run(policy, "true", args);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::invalid_argument);
+    EXPECT_THAT(result.error().message, HasSubstr("arguments"));
+  }
+  EXPECT_EQ(must_run(policy, "true", std::vector<std::string>(1'000, "x")).status, Status::ok);
+}
+
 }  // namespace
 }  // namespace omnisandbox

@@ -247,6 +247,80 @@ TEST_F(Files, WhatIsOnlyWrittenIsNotRead) {
   EXPECT_EQ(read("work/new"), "x\n");
 }
 
+// A folder that is kept in its place is no border for what lies in it.
+TEST_F(Files, FilesMoveAndLinkPastWhatIsHidden) {
+  std::filesystem::create_directories(path("work/a"));
+  std::filesystem::create_directories(path("work/b"));
+  write("work/a/.env", "TOKEN=1");
+  write("work/a/one", "one");
+  write("work/a/two", "two");
+  const Result result =
+      must_run(config({"sh", "mv", "ln"}), "sh",
+               {"-c", "mv -T a/one b/one; ln a/two b/two; ln a/two linked; mv a c"});
+  EXPECT_THAT(result.stderr_data, Not(HasSubstr("cross-device")));
+  EXPECT_EQ(read("work/b/one"), "one");
+  EXPECT_EQ(std::filesystem::hard_link_count(path("work/a/two")), 3U);
+  EXPECT_TRUE(exists("work/a/.env"));
+  EXPECT_FALSE(exists("work/c"));
+}
+
+TEST_F(Files, WhatIsHiddenBeneathAnotherMountIsNoObstacle) {
+  std::filesystem::create_directories(path("work/sub"));
+  std::filesystem::create_directories(path("other"));
+  write("work/sub/.env", "TOKEN=1");
+  write("other/file", "other");
+  Config policy = config({"cat"});
+  policy.allowed_paths = {PathRule(path("work"), PathAccess::read_write, "/x"),
+                          PathRule(path("other"), PathAccess::read, "/x/sub")};
+  EXPECT_EQ(must_run(policy, "cat", {"/x/sub/file"}).stdout_data, "other");
+  EXPECT_EQ(must_run(policy, "cat", {"/x/sub/.env"}).stdout_data, "");
+}
+
+TEST_F(Files, AHiddenFileThatIsWrittenAllTheTimeHoldsNobodyUp) {
+  write("work/server.log", "log");
+  Config policy = config({"cat"});
+  policy.allowed_paths.emplace_back(path("work/server.log"), PathAccess::none);
+  auto sandbox = ProcessSandbox::create(policy);
+  ASSERT_TRUE(sandbox);
+  const std::jthread writer([&](const std::stop_token& stop) {
+    std::ofstream log(path("work/server.log"), std::ios::app);
+    while (!stop.stop_requested()) {
+      log << "line" << std::endl;
+    }
+  });
+  for (int round = 0; round < 5; ++round) {
+    const auto result = sandbox->run("cat", {"server.log", "inside.txt"});
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->stdout_data, "inside");
+  }
+}
+
+// Its libraries among the rest, which the command needs as code.
+TEST_F(Files, TheWholeHostMayBeOpen) {
+  Config policy = config({"cat"});
+  policy.allowed_paths = {PathRule("/", PathAccess::read)};
+  policy.allow_secrets = true;  // nothing is looked for
+  EXPECT_THAT(must_run(policy, "cat", {"/etc/os-release"}).stdout_data, HasSubstr("NAME="));
+  policy.allowed_commands = {"*"};
+  EXPECT_THAT(must_run(policy, "head", {"/etc/os-release"}).stdout_data, HasSubstr("NAME="));
+}
+
+TEST_F(Files, LibrariesOfAProgramAreOpenOnlyWhereThePolicySaysSo) {
+  std::filesystem::create_directories(path("prefix/bin"));
+  std::filesystem::create_directories(path("prefix/lib"));
+  const std::string program = path("prefix/bin/cat");
+  std::filesystem::copy_file("/bin/cat", program);
+  write("prefix/lib/data", "data");
+  write("prefix/lib/.env", "TOKEN=1");
+  Config policy = config({program.c_str()});
+  const std::vector<std::string> args = {path("prefix/lib/data"), path("prefix/lib/.env")};
+  const auto closed = run(policy, program, args);
+  if (!closed) GTEST_SKIP() << closed.error().message;
+  EXPECT_EQ(closed->stdout_data, "");
+  policy.allowed_paths.emplace_back(path("prefix/lib"), PathAccess::read);
+  EXPECT_EQ(must_run(policy, program, args).stdout_data, "data");
+}
+
 TEST_F(Files, AClosedFolderOfTheSystemIsClosed) {
   const std::string_view shown = "/usr/share/doc";
   if (!std::filesystem::exists(shown)) GTEST_SKIP() << "this system has no " << shown;

@@ -152,6 +152,16 @@ TEST_F(Tiers, WhatTheSecondTierCannotHoldIsRefused) {
   ASSERT_FALSE(hiding);
   EXPECT_EQ(hiding.error().kind, ErrorKind::unavailable);
   EXPECT_THAT(hiding.error().message, HasSubstr("hides or narrows"));
+  // Also where the narrower part is a root of its own, which nothing else closes.
+  std::filesystem::create_directories(path("work/fixed"));
+  write("work/fixed/file", "fixed");
+  Config narrowing = weaker_config({"sh"});
+  narrowing.allowed_paths = {PathRule(path("work"), PathAccess::read_write),
+                             PathRule(path("work/fixed"), PathAccess::read)};
+  const auto narrowed = run_weaker(narrowing, "sh", {"-c", "echo x >> " + path("work/fixed/file")});
+  ASSERT_FALSE(narrowed);
+  EXPECT_EQ(narrowed.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(read("work/fixed/file"), "fixed");
   Config renaming = weaker_config({"cat"});
   renaming.allowed_paths = {PathRule(path("outside"), PathAccess::read, "/elsewhere")};
   const auto renamed = run_weaker(renaming, "cat", {"/elsewhere/secret.txt"});
