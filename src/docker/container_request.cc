@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "linux/core_dumps.h"
 #include "policy/limits.h"
 #include "policy/path/path_text.h"
 
@@ -201,7 +202,8 @@ Expected<json> container_request(const ContainerParts& parts) {
                {"CpuQuota", grant.cpu_quota_us},
                {"PidsLimit", grant.max_processes + own_tasks},
                {"ShmSize", std::min(shared_memory_bytes, grant.memory_bytes / 2)},
-               {"Ulimits", json::array({ulimit("core", 0), ulimit("fsize", grant.max_file_bytes),
+               {"Ulimits", json::array({ulimit("core", linux_::no_core_dump),
+                                        ulimit("fsize", grant.max_file_bytes),
                                         ulimit("memlock", locked_memory_bytes),
                                         ulimit("nofile", grant.max_open_files)})},
                {"LogConfig", {{"Type", "none"}}},

@@ -422,10 +422,6 @@ class Run {
     result.stderr_truncated = stderr_->is_truncated();
     result.stderr_data = stderr_->take();
     result.peak_memory_bytes = std::max(cgroup.peak_memory_bytes(), watched_peak_bytes_);
-    if (result.peak_memory_bytes == 0) {
-      // Nobody else counted. This begins with what the library itself had when it started the run.
-      result.peak_memory_bytes = static_cast<std::uint64_t>(ending_->usage.ru_maxrss) * 1024;
-    }
     const auto time_of = [](const timeval& time) {
       return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
     };

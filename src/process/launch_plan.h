@@ -135,7 +135,7 @@ struct Report {
     memory_limit,   ///< the launcher's own watch saw it passed
     process_limit,  ///< likewise
     cpu_limit,      ///< likewise
-    peak_memory,    ///< what that watch saw at most: `value` KiB
+    peak_memory,    ///< of that watch, or of the largest process that ended: `value` KiB
     listener,       ///< of the proxy; a descriptor comes with it
     handed_calls,   ///< a descriptor comes with it, where calls are received and answered
   };

@@ -306,19 +306,24 @@ TEST_F(Files, TheWholeHostMayBeOpen) {
 }
 
 TEST_F(Files, LibrariesOfAProgramAreOpenOnlyWhereThePolicySaysSo) {
-  std::filesystem::create_directories(path("prefix/bin"));
-  std::filesystem::create_directories(path("prefix/lib"));
-  const std::string program = path("prefix/bin/cat");
-  std::filesystem::copy_file("/bin/cat", program);
-  write("prefix/lib/data", "data");
-  write("prefix/lib/.env", "TOKEN=1");
+  const std::filesystem::path prefix = OMNISANDBOX_HOSTILE_FOLDER "/prefix";
+  std::error_code problem;
+  std::filesystem::create_directories(prefix / "bin", problem);
+  std::filesystem::create_directories(prefix / "lib", problem);
+  const std::string program = trusted_copy("/bin/cat", "prefix/bin/cat");
+  if (program.empty()) GTEST_SKIP() << "this user cannot write beside the test program";
+  // Somebody else may write there: no part of the system.
+  std::filesystem::permissions(prefix / "lib", std::filesystem::perms::group_write,
+                               std::filesystem::perm_options::add);
+  const std::string data = prefix / "lib/data";
+  const std::string secret = prefix / "lib/.env";
+  std::ofstream(data) << "data";
+  std::ofstream(secret) << "TOKEN=1";
   Config policy = config({program.c_str()});
-  const std::vector<std::string> args = {path("prefix/lib/data"), path("prefix/lib/.env")};
-  const auto closed = run(policy, program, args);
-  if (!closed) GTEST_SKIP() << closed.error().message;
-  EXPECT_EQ(closed->stdout_data, "");
-  policy.allowed_paths.emplace_back(path("prefix/lib"), PathAccess::read);
-  EXPECT_EQ(must_run(policy, program, args).stdout_data, "data");
+  EXPECT_EQ(must_run(policy, program, {data, secret}).stdout_data, "");
+  policy.allowed_paths.emplace_back(prefix / "lib", PathAccess::read);
+  EXPECT_EQ(must_run(policy, program, {data, secret}).stdout_data, "data");
+  std::filesystem::remove_all(prefix);
 }
 
 TEST_F(Files, AClosedFolderOfTheSystemIsClosed) {
