@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "base/utf8.h"
 #include "linux/file_system.h"
 #include "policy/path/folder_walk.h"
 #include "policy/path/path_gate.h"
@@ -116,30 +117,43 @@ class MaskSearch : FolderVisitor {
     const bool is_folder = S_ISDIR(status->st_mode);
     const Access access = access_of(policy_, child);
     if (!access.reads) {
-      masks_.push_back(
+      TRY(add_mask(
           {.kind = is_folder ? MountMask::Kind::hidden_folder : MountMask::Kind::hidden_file,
            .source = child,
            .target = child_target,
-           .status = *status});
+           .status = *status}));
       return false;
     }
     if (!S_ISREG(status->st_mode) && !is_folder) {
       // Sockets of services (docker.sock), devices and pipes: no file, so nothing that was asked
       // for.
-      masks_.push_back({.kind = MountMask::Kind::hidden_file,
-                        .source = child,
-                        .target = child_target,
-                        .status = *status});
+      TRY(add_mask({.kind = MountMask::Kind::hidden_file,
+                    .source = child,
+                    .target = child_target,
+                    .status = *status}));
       return false;
     }
     if (!mount_.is_read_only && !access.writes) {
-      masks_.push_back({.kind = MountMask::Kind::read_only,
-                        .source = child,
-                        .target = child_target,
-                        .status = *status});
+      TRY(add_mask({.kind = MountMask::Kind::read_only,
+                    .source = child,
+                    .target = child_target,
+                    .status = *status}));
     }
     // Another file system is not carried into the container.
     return is_folder && status->st_dev == mount_.status.st_dev;
+  }
+
+  // The engine is spoken to in JSON, which has text only.
+  Expected<void> add_mask(MountMask mask) {
+    if (!base::is_utf8(mask.source)) {
+      return base::make_error(
+          ErrorKind::unavailable,
+          "{} is hidden by the policy or opened for reading only, and no container engine can be "
+          "told of its name, which is not UTF-8; rename it, or mount a narrower folder",
+          base::printable(mask.source));
+    }
+    masks_.push_back(std::move(mask));
+    return {};
   }
 
   const CompiledPolicy& policy_;

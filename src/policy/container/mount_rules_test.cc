@@ -110,6 +110,21 @@ TEST_F(MountRules, SocketsAndPipesAreNeitherMountedNorSeen) {
   EXPECT_EQ(grant->masks[0].kind, MountMask::Kind::hidden_file);
 }
 
+// The engine could not be told what to hide.
+TEST_F(MountRules, SomethingHiddenWhoseNameIsNoTextIsAnErrorThatNamesIt) {
+  const fs::path folder = root_ / "allowed/\xff\xfe";
+  fs::create_directories(folder);
+  std::ofstream(folder / "file") << "seen";
+  const DockerMount mount{(root_ / "allowed").string(), "/data", true};
+  EXPECT_TRUE(judged(config(true), mount));
+  std::ofstream(folder / ".env") << "SECRET=1";
+  const auto refused = judged(config(true), mount);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  EXPECT_NE(refused.error().message.find("\\xff\\xfe/.env"), std::string::npos)
+      << refused.error().message;
+}
+
 TEST_F(MountRules, WhatTheRulesTakeAwayBeneathIsMasked) {
   fs::create_directories(root_ / "allowed/.ssh");
   std::ofstream(root_ / "allowed/.env") << "SECRET=1";
