@@ -46,14 +46,15 @@ TEST(FilterProgram, ATerminalsRequestsThatReachBeyondItAreRefused) {
     const auto filter = build_seccomp_filter(kind);
     ASSERT_TRUE(filter);
     for (const std::uint64_t high : {std::uint64_t{0}, std::uint64_t{0xffffffff} << 32}) {
-      for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD}) {
-        EXPECT_EQ(answer_of(*filter, call(SYS_ioctl, 0, high | request)), refused_with(EPERM))
-            << request;
+      const auto ioctl = [high](int request) {
+        return call(SYS_ioctl, 0, high | static_cast<std::uint64_t>(request));
+      };
+      for (const int request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD}) {
+        EXPECT_EQ(answer_of(*filter, ioctl(request)), refused_with(EPERM)) << request;
       }
-      for (const std::uint64_t request :
+      for (const int request :
            {TCGETS, TCSETSW, TIOCGWINSZ, TIOCSWINSZ, TIOCGETD, TIOCSPGRP, TIOCSCTTY, FIONREAD}) {
-        EXPECT_EQ(answer_of(*filter, call(SYS_ioctl, 0, high | request)), SECCOMP_RET_ALLOW)
-            << request;
+        EXPECT_EQ(answer_of(*filter, ioctl(request)), SECCOMP_RET_ALLOW) << request;
       }
     }
   }
