@@ -80,7 +80,7 @@ class Run {
       is_clean = is_clean && !has_nul(argument);
     }
     for (const auto& [name, value] : job_.environment) {
-      append_text(text, name + "=" + value);
+      append_text(text, fmt::format("{}={}", name, value));
       is_clean = is_clean && !has_nul(name) && !has_nul(value) && !name.empty() &&
                  name.find('=') == std::string::npos;
     }

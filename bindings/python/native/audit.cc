@@ -98,7 +98,7 @@ nb::object take(AuditQueue& queue, double seconds) {
 }  // namespace
 
 void bind_audit(nb::module_& module) {
-  nb::class_<AuditSink>(module, "AuditSink");
+  const nb::class_<AuditSink> sink(module, "AuditSink");
   nb::class_<AuditQueue, AuditSink>(module, "AuditQueue")
       .def(nb::init<std::size_t>())
       .def("take", &take)

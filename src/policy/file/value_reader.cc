@@ -155,6 +155,7 @@ Error ValueReader::unexpected(const YamlNode& node, std::string_view where,
 Error ValueReader::unknown_key(const YamlNode& key, std::string_view where,
                                const std::vector<const Key*>& known) const {
   std::vector<std::string_view> names;
+  names.reserve(known.size());
   for (const Key* candidate : known) {
     names.push_back(candidate->name);
   }
