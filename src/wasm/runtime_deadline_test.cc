@@ -74,13 +74,22 @@ TEST(RuntimeDeadline, ARunMayShortenTheTimeoutAndNotLengthenIt) {
 TEST(RuntimeDeadline, ItsNameIsTheLimitThatWasSet) {
   Runtime runtime = make_runtime(with_timeout(seconds(40)));
   for (const std::string& module : {std::string(spinning_guest), sleeping_guest}) {
-    const auto message = [&](RunOptions options) {
-      const auto started = Clock::now();
-      options.deadline = started + milliseconds(50);
-      const Result result = run_guest(runtime, module, std::move(options));
-      EXPECT_EQ(result.status, Status::timeout);
-      EXPECT_LT(Clock::now() - started, soon);
-      return message_of(result);
+    const auto message = [&](const RunOptions& asked) {
+      std::string told;
+      // On a busy machine a worker may take longer to start than the guest is to run.
+      for (auto time = milliseconds(50); time < soon; time *= 2) {
+        RunOptions options = asked;
+        const auto started = Clock::now();
+        options.deadline = started + time;
+        const Result result = run_guest(runtime, module, std::move(options));
+        EXPECT_EQ(result.status, Status::timeout);
+        EXPECT_LT(Clock::now() - started, soon);
+        told = message_of(result);
+        if (told.find("waited for a worker") == std::string::npos) {
+          break;
+        }
+      }
+      return told;
     };
     EXPECT_THAT(message({}), HasSubstr("after 40 s (timeout)"));
     EXPECT_THAT(message({.timeout = seconds(30)}), HasSubstr("after 30 s (timeout)"));
