@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 PRESET ?= release
 JOBS ?= $(shell nproc)
 # Many tests wait more than they compute.
-TEST_JOBS ?= $(shell echo $$((2 * $(JOBS))))
+TEST_JOBS ?= $(shell echo $$((3 * $(JOBS))))
 LOGS := build/logs
 STEP := scripts/step.sh
 

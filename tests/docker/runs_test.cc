@@ -124,7 +124,7 @@ void expect_end_during_callback(const SharedFolder& folder, bool is_stopped, con
                              const auto give_up = Clock::now() + seconds(25);
                              for (std::uintmax_t before = 0;
                                   !has_ended && Clock::now() < give_up;) {
-                               std::this_thread::sleep_for(milliseconds(1500));
+                               std::this_thread::sleep_for(milliseconds(600));
                                const auto now = fs::file_size(folder.path() / "ticks");
                                has_ended = now > 0 && now == before && is_over();
                                before = now;
