@@ -237,13 +237,9 @@ Expected<Result> Runtime::Impl::run(std::string_view program, RunOptions options
                                     Clock::time_point started, Execute execute) {
   const auto timeout = wasm::effective_timeout(policy_, options);
   auto input = TRY(wasm::make_guest_input(program, policy_.config(), options));
-  auto functions = TRY(HostFunctions::create(
-      policy_, {.audit = options_.audit,
-                .commands = options_.commands,
-                .path_view = PathView::guest,
-                .sandbox = description_.kind,
-                .deadline = wasm::effective_deadline(policy_, options, started),
-                .stop = std::move(options.stop)}));
+  auto functions = TRY(wasm::make_host_functions(
+      policy_, options, started,
+      {.audit = options_.audit, .commands = options_.commands, .sandbox = description_.kind}));
   wasm::GuestRun guest(functions, *functions.impl().context);
   guest.args = std::move(input.args);
   guest.environment = std::move(input.environment);

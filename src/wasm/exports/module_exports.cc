@@ -125,13 +125,10 @@ class ModuleExports::Impl {
     TRY(check_process());
     const auto timeout = wasm::effective_timeout(policy_, options);
     auto input = TRY(wasm::make_guest_input(name_, policy_.config(), options));
-    auto functions = TRY(HostFunctions::create(
-        policy_, {.audit = options_.audit,
-                  .commands = options_.commands,
-                  .path_view = PathView::guest,
-                  .sandbox = std::string(sandbox_kind),
-                  .deadline = wasm::effective_deadline(policy_, options, started),
-                  .stop = std::move(options.stop)}));
+    auto functions = TRY(wasm::make_host_functions(policy_, options, started,
+                                                   {.audit = options_.audit,
+                                                    .commands = options_.commands,
+                                                    .sandbox = std::string(sandbox_kind)}));
     GuestRun guest(functions, *functions.impl().context);
     guest.args = std::move(input.args);
     guest.environment = std::move(input.environment);

@@ -135,13 +135,10 @@ Expected<Evaluation> Interpreter::Impl::evaluate(std::string_view code, Evaluate
                            .deadline = options.deadline};
     const auto timeout = wasm::effective_timeout(policy_, run_options);
     auto input = TRY(wasm::make_guest_input(options.name, policy_.config(), run_options));
-    auto functions = TRY(HostFunctions::create(
-        policy_, {.audit = options_.audit,
-                  .commands = options_.commands,
-                  .path_view = PathView::guest,
-                  .sandbox = std::string(sandbox_kind),
-                  .deadline = wasm::effective_deadline(policy_, run_options, started),
-                  .stop = std::move(options.stop)}));
+    auto functions = TRY(wasm::make_host_functions(policy_, run_options, started,
+                                                   {.audit = options_.audit,
+                                                    .commands = options_.commands,
+                                                    .sandbox = std::string(sandbox_kind)}));
     if (used != nullptr) {
       functions.impl().context->continue_quotas(std::move(used));
     }

@@ -1,6 +1,7 @@
 #include "wasm/run/run_input.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -66,6 +67,15 @@ std::chrono::steady_clock::time_point effective_deadline(
     std::chrono::steady_clock::time_point started) {
   const auto end = started + effective_timeout(policy, options);
   return std::min(end, options.deadline.value_or(end));
+}
+
+Expected<HostFunctions> make_host_functions(const Policy& policy, const RunOptions& run,
+                                            std::chrono::steady_clock::time_point started,
+                                            HostFunctionOptions options) {
+  options.path_view = PathView::guest;
+  options.deadline = effective_deadline(policy, run, started);
+  options.stop = run.stop;
+  return HostFunctions::create(policy, std::move(options));
 }
 
 }  // namespace omnisandbox::wasm

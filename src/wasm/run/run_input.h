@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "omnisandbox/expected.h"
+#include "omnisandbox/host_functions.h"
 #include "omnisandbox/policy.h"
 #include "omnisandbox/runtime.h"
 
@@ -27,5 +28,10 @@ std::chrono::milliseconds effective_timeout(const Policy& policy, const RunOptio
 /// When a run that began at `started` ends: after that time, or at its own deadline.
 std::chrono::steady_clock::time_point effective_deadline(
     const Policy& policy, const RunOptions& options, std::chrono::steady_clock::time_point started);
+
+/// The host functions of that run: as `options` say, and ended by its deadline and its stop.
+Expected<HostFunctions> make_host_functions(const Policy& policy, const RunOptions& run,
+                                            std::chrono::steady_clock::time_point started,
+                                            HostFunctionOptions options);
 
 }  // namespace omnisandbox::wasm
