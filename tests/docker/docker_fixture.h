@@ -29,6 +29,21 @@ inline Config allowing(std::vector<CommandRule> commands, Config config = {}) {
 
 inline DockerConfig image(const std::string& name = "test:1") { return {.image = name}; }
 
+/// A policy that opens a folder, and the mount of it at /data.
+inline Config opening(const fs::path& path, bool writable = false,
+                      PathAccess access = PathAccess::automatic) {
+  Config config = allowing({"sh", "true"});
+  config.capabilities.push_back(Capability::fs_read);
+  if (writable) config.capabilities.push_back(Capability::fs_write);
+  config.allowed_paths = {PathRule(path.string(), access)};
+  return config;
+}
+inline DockerConfig mounting(const fs::path& path, bool read_only = true) {
+  DockerConfig docker = image();
+  docker.mounts = {{.host_path = path.string(), .container_path = "/data", .read_only = read_only}};
+  return docker;
+}
+
 inline DockerSandbox sandbox(DockerConfig docker, Config config,
                              DockerSandboxOptions options = {}) {
   options.engine = test_engine().address();

@@ -12,20 +12,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-Config opening(const fs::path& path, bool writable, PathAccess access) {
-  Config config = allowing({"sh", "true"});
-  config.capabilities.push_back(Capability::fs_read);
-  if (writable) config.capabilities.push_back(Capability::fs_write);
-  config.allowed_paths = {PathRule(path.string(), access)};
-  return config;
-}
-
-DockerConfig mounting(const fs::path& path, bool read_only) {
-  DockerConfig docker = image();
-  docker.mounts = {{.host_path = path.string(), .container_path = "/data", .read_only = read_only}};
-  return docker;
-}
-
 TEST(DockerMounts, AReadOnlyMountIsReadAndNothingBeneathIsWritten) {
   SharedFolder folder;
   folder.write("open.txt", "seen");

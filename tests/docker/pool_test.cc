@@ -36,12 +36,7 @@ TEST(DockerPool, EachWaitingContainerServesOneRunAndNothingIsLeft) {
 TEST(DockerPool, WhatChangedOnTheHostIsSeen) {
   SharedFolder folder;
   folder.write("file", "plain");
-  Config config = allowing({"sh"});
-  config.capabilities.push_back(Capability::fs_read);
-  config.allowed_paths = {PathRule(folder.path().string())};
-  DockerConfig docker_config = image();
-  docker_config.mounts = {{.host_path = folder.path().string(), .container_path = "/data"}};
-  auto docker = sandbox(docker_config, config, {.warm_containers = 1});
+  auto docker = sandbox(mounting(folder.path()), opening(folder.path()), {.warm_containers = 1});
   ASSERT_TRUE(wait_for_running(1));
   // The waiting container was made before there was a secret to be hidden.
   folder.write(".env", "a secret");
@@ -54,12 +49,7 @@ TEST(DockerPool, WhatIsHiddenNoMoreInAWaitingContainerIsNotSeen) {
   SharedFolder folder;
   folder.write("file", "plain");
   folder.write("sub/.env", "a secret");
-  Config config = allowing({"sh"});
-  config.capabilities.push_back(Capability::fs_read);
-  config.allowed_paths = {PathRule(folder.path().string())};
-  DockerConfig docker_config = image();
-  docker_config.mounts = {{.host_path = folder.path().string(), .container_path = "/data"}};
-  auto docker = sandbox(docker_config, config, {.warm_containers = 1});
+  auto docker = sandbox(mounting(folder.path()), opening(folder.path()), {.warm_containers = 1});
   ASSERT_TRUE(wait_for_running(1));
   folder.replace("sub/.env");
   for (int run = 0; run < 2; ++run) {

@@ -142,14 +142,7 @@ void expect_end_during_callback(const SharedFolder& folder, bool is_stopped, con
 
 TEST(DockerRun, ACallbackThatBlocksHoldsUpNeitherDeadlineNorStop) {
   SharedFolder folder;
-  Config config = allowing({"sh"});
-  config.capabilities.insert(config.capabilities.end(),
-                             {Capability::fs_read, Capability::fs_write});
-  config.allowed_paths = {PathRule(folder.path().string())};
-  DockerConfig docker_config = image();
-  docker_config.mounts = {
-      {.host_path = folder.path().string(), .container_path = "/data", .read_only = false}};
-  auto docker = sandbox(docker_config, config);
+  auto docker = sandbox(mounting(folder.path(), false), opening(folder.path(), true));
   for (const bool is_stopped : {false, true}) {
     expect_end_during_callback(
         folder, is_stopped,

@@ -193,12 +193,7 @@ TEST(DockerSession, WhatIsHiddenNoMoreEndsIt) {
   SharedFolder folder;
   folder.write("file", "plain");
   folder.write("sub/.env", "a secret");
-  Config config = allowing({"sh"});
-  config.capabilities.push_back(Capability::fs_read);
-  config.allowed_paths = {PathRule(folder.path().string())};
-  DockerConfig docker_config = image();
-  docker_config.mounts = {{.host_path = folder.path().string(), .container_path = "/data"}};
-  auto docker = sandbox(docker_config, config);
+  auto docker = sandbox(mounting(folder.path()), opening(folder.path()));
   for (const bool copies : {false, true}) {
     auto session = open_session(docker);
     const Result before = must(session.run_shell("cat /data/file /data/sub/.env; exit 0"));
