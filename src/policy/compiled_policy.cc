@@ -72,15 +72,6 @@ Expected<void> check_environment(const std::map<std::string, std::string>& envir
   return {};
 }
 
-Expected<void> check_environments(const Config& config) {
-  TRY(check_environment(config.environment, "environment"));
-  for (std::size_t index = 0; index < config.allowed_commands.size(); ++index) {
-    TRY(check_environment(config.allowed_commands[index].environment,
-                          fmt::format("allowed_commands[{}].environment", index)));
-  }
-  return {};
-}
-
 Expected<void> check_working_dir(std::string_view folder, std::string_view where) {
   if (folder.empty()) {
     return {};
@@ -91,11 +82,16 @@ Expected<void> check_working_dir(std::string_view folder, std::string_view where
   return {};
 }
 
-Expected<void> check_working_dirs(const Config& config) {
+// Where commands start, and with which variables.
+Expected<void> check_starts(const Config& config) {
   TRY(check_working_dir(config.working_dir, "working_dir"));
+  TRY(check_environment(config.environment, "environment"));
   for (std::size_t index = 0; index < config.allowed_commands.size(); ++index) {
-    TRY(check_working_dir(config.allowed_commands[index].working_dir,
+    const CommandRule& rule = config.allowed_commands[index];
+    TRY(check_working_dir(rule.working_dir,
                           fmt::format("allowed_commands[{}].working_dir", index)));
+    TRY(check_environment(rule.environment,
+                          fmt::format("allowed_commands[{}].environment", index)));
   }
   return {};
 }
@@ -187,8 +183,7 @@ Denial host_denial(HostAnswer answer, std::string_view asked_as, std::string rem
 Expected<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::compile(
     Config config, std::shared_ptr<const CompiledPolicy> base) {
   TRY(check_bounds(config));
-  TRY(check_working_dirs(config));
-  TRY(check_environments(config));
+  TRY(check_starts(config));
   // Not make_shared: the constructor is private.
   std::shared_ptr<CompiledPolicy> compiled(new CompiledPolicy);
   for (const Capability capability : config.capabilities) {
