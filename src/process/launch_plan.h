@@ -31,7 +31,7 @@ enum class StepKind : std::uint8_t {
   private_tree,  ///< an empty file system of `size_bytes` and `file_count`
   process_tree,  ///< a fresh /proc of the new process namespace
   mask,          ///< what is at `target` becomes an empty file or folder that nobody may open
-  pin,           ///< `target` onto itself: cannot be renamed or removed
+  pin,           ///< `target` onto itself, read-only: cannot be renamed or removed either
   keep,          ///< the folder `target` cannot be renamed or removed (see ViewCovers)
 };
 

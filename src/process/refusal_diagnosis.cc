@@ -244,8 +244,7 @@ bool RefusalDiagnosis::is_kept_in_place(std::string_view guest) const {
 void RefusalDiagnosis::add_kept(const Place& place, RefusalList& list) const {
   const auto covered =
       std::find_if(walls_.steps.begin(), walls_.steps.end(), [&](const ViewStep& step) {
-        const bool covers = step.kind == StepKind::mask ||
-                            (step.kind == StepKind::pin && (step.flags & step_read_only) != 0);
+        const bool covers = step.kind == StepKind::mask || step.kind == StepKind::pin;
         return covers && policy::is_at_or_beneath(step.target, place.guest);
       });
   Refusal refusal{.thing = RefusedThing::path,

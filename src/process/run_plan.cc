@@ -11,6 +11,7 @@
 #include "process/filter_program.h"
 #include "process/step_identity.h"
 #include "process/view_builder.h"
+#include "process/view_roots.h"
 
 namespace omnisandbox::process {
 namespace {
@@ -68,9 +69,10 @@ Expected<void> use_landlock_alone(FileViewPlan& view, const std::string& main_pr
   std::erase_if(view.steps, [&](const ViewStep& step) {
     return step.kind != StepKind::bind || step.source != main_program;
   });
-  std::erase_if(view.landlock_paths, [](const LandlockPath& rule) { return rule.path == "/tmp"; });
+  std::erase_if(view.landlock_paths,
+                [](const LandlockPath& rule) { return rule.path == temporary_folder; });
   view.landlock_paths.push_back({private_folder, view.private_access});
-  if (view.working_dir == "/tmp") {
+  if (view.working_dir == temporary_folder) {
     view.working_dir = private_folder;
   }
   return {};
@@ -134,8 +136,9 @@ Expected<RunPlan> make_run_plan(const PlanRequest& request) {
   start.program = judged.program.path;
   start.args = {request.job.command};
   start.args.insert(start.args.end(), request.job.args.begin(), request.job.args.end());
-  start.environment = environment_of(request.policy, judged, request.job, proxied,
-                                     plan.private_folder ? plan.private_folder->path() : "/tmp");
+  start.environment = environment_of(
+      request.policy, judged, request.job, proxied,
+      plan.private_folder ? plan.private_folder->path() : std::string(temporary_folder));
   start.working_dir = std::move(view.working_dir);
   if (!is_within_bounds(walls)) {
     return base::make_error(ErrorKind::limit,

@@ -103,7 +103,7 @@ class ViewBuilder {
       }
     }
     plan_.private_access = landlock_read | landlock_write | landlock::make_sock;
-    plan_.landlock_paths.push_back({"/tmp", plan_.private_access});
+    plan_.landlock_paths.push_back({std::string(temporary_folder), plan_.private_access});
     opened_.emplace_back(ViewStep{.kind = StepKind::private_tree,
                                   .target = std::string(temporary_folder),
                                   .size_bytes = request_.private_bytes,
@@ -291,7 +291,7 @@ class ViewBuilder {
         return;
       }
     }
-    plan_.working_dir = "/tmp";
+    plan_.working_dir = temporary_folder;
   }
 
   // Where `kept` is not empty, the root is mounted twice, and these in the copy beneath.

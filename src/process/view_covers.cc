@@ -109,9 +109,15 @@ Expected<void> ViewCovers::hide_special_folders(const PathRoot& root, const std:
 Expected<void> ViewCovers::look(const linux_::Fd& folder, std::string_view below,
                                 std::span<const linux_::RawDirectoryEntry> entries,
                                 std::vector<std::string>& entered) {
-  const ViewAccess access = roots_.access_of(policy::name_below(searched_path_, below));
+  std::string path = policy::name_below(searched_path_, below);
+  const ViewAccess access = roots_.access_of(path);
+  const SearchedFolder searched{.handle = folder,
+                                .below = below,
+                                .path = std::move(path),
+                                .guest = policy::name_below(searched_guest_, below),
+                                .access = access};
   for (const auto& entry : entries) {
-    if (entry.type != DT_LNK && TRY(is_searched(folder, entry, below, access))) {
+    if (entry.type != DT_LNK && TRY(is_searched(searched, entry))) {
       entered.push_back(entry.name);
     }
   }
@@ -182,13 +188,13 @@ Error ViewCovers::has_moved(Error error, std::string_view below) const {
 }
 
 // Hides or narrows one entry; whether there is more to look for in it.
-Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder,
-                                       const linux_::RawDirectoryEntry& entry,
-                                       std::string_view below, ViewAccess access) {
-  const std::string child_below =
-      below.empty() ? entry.name : fmt::format("{}/{}", below, entry.name);
-  const std::string child = policy::name_below(searched_path_, child_below);
-  const std::string target = policy::name_below(searched_guest_, child_below);
+Expected<bool> ViewCovers::is_searched(const SearchedFolder& folder,
+                                       const linux_::RawDirectoryEntry& entry) {
+  const std::string child = policy::join(folder.path, entry.name);
+  const std::string target = policy::join(folder.guest, entry.name);
+  const auto child_below = [&] {
+    return folder.below.empty() ? entry.name : policy::join(folder.below, entry.name);
+  };
   if (is_special(child) || roots_.is_mounted_over(target)) {
     return false;  // what is here is not seen
   }
@@ -198,25 +204,26 @@ Expected<bool> ViewCovers::is_searched(const linux_::Fd& folder,
       roots_.guest_path_of(child, *root->second) == target) {
     return false;  // a single file, which is mounted over what is here
   }
-  const bool is_narrower = own != access && !own.writes;
+  const bool is_narrower = own != folder.access && !own.writes;
   if (!own.opens() || is_narrower) {
-    auto status = linux_::stat_at(folder, entry.name);
+    auto status = linux_::stat_at(folder.handle, entry.name);
     if (!status) {
-      return has_moved(std::move(status).error(), child_below);
+      return has_moved(std::move(status).error(), child_below());
     }
     if (!S_ISLNK(status->st_mode)) {
       name_bytes_ += target.size();
       cover(child, target, own, *status);
-      keep_above(child_below);
+      keep_above(child_below());
     }
   }
-  if (!own.opens() || !TRY(is_folder(folder, entry))) {
+  if (!own.opens() || !TRY(is_folder(folder.handle, entry))) {
     return false;
   }
   if (searched_is_writable_ && !is_narrower && roots_.may_hide_below(child)) {
     // Renamed, it would carry what is hidden in it to a name that no rule knows.
-    kept_below_.insert(child_below);
-    keep_above(child_below);
+    const std::string kept = child_below();
+    kept_below_.insert(kept);
+    keep_above(kept);
   }
   return roots_.may_hide_anything_below(child);
 }
@@ -228,7 +235,7 @@ void ViewCovers::cover(const std::string& child, std::string target, ViewAccess 
     return;
   }
   hides_something_ = true;
-  ViewStep pin{.kind = StepKind::pin, .flags = step_read_only, .target = std::move(target)};
+  ViewStep pin{.kind = StepKind::pin, .target = std::move(target)};
   note_covered(pin, status);
   placed_.push_back(std::move(pin));
 }

@@ -41,6 +41,15 @@ class ViewCovers : policy::FolderVisitor {
   std::vector<ViewStep>& masks() noexcept { return masks_; }
 
  private:
+  // What is looked at, made once for all that is in it.
+  struct SearchedFolder {
+    const linux_::Fd& handle;
+    std::string_view below;  // its path from the root
+    std::string path;
+    std::string guest;
+    ViewAccess access;
+  };
+
   Expected<void> look(const linux_::Fd& folder, std::string_view below,
                       std::span<const linux_::RawDirectoryEntry> entries,
                       std::vector<std::string>& entered) override;
@@ -49,8 +58,7 @@ class ViewCovers : policy::FolderVisitor {
   Expected<void> hide_special_folders(const policy::PathRoot& root, const std::string& path,
                                       const std::string& guest);
   static Error explain(Error error, const std::string& path);
-  Expected<bool> is_searched(const linux_::Fd& folder, const linux_::RawDirectoryEntry& entry,
-                             std::string_view below, ViewAccess access);
+  Expected<bool> is_searched(const SearchedFolder& folder, const linux_::RawDirectoryEntry& entry);
   void cover(const std::string& child, std::string target, ViewAccess own,
              const struct stat& status);
   void keep_above(std::string_view below);

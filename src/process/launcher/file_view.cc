@@ -330,9 +330,7 @@ class FileView {
     if (!place.is_open()) {
       return has_changed(step);
     }
-    return attach_copy(place.get(), place.get(),
-                       (step.flags & step_read_only) != 0 ? MOUNT_ATTR_RDONLY : 0,
-                       step.target.c_str());
+    return attach_copy(place.get(), place.get(), MOUNT_ATTR_RDONLY, step.target.c_str());
   }
 
   // The kernel renames no folder that anything is mounted on in this namespace, wherever in it:
